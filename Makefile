@@ -1,0 +1,62 @@
+# The only set-up commands anyone needs. Every target prepares .venv by itself from requirements.lock.
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+ONLY ?=
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+READY := .venv/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+SNAKEMAKE = snakemake --cores $(CORES) --logger rich
+only = $(if $(ONLY),only=$(ONLY))
+
+.DEFAULT_GOAL := help
+.PHONY: help study quick test lint ui clean lock reference calibrate
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+study: $(READY) ## run the whole study (ONLY=6.1-mnist for one experiment, CORES=2) and say where the page is
+	@chapter6 plan --cores $(CORES) $(if $(ONLY),--only $(ONLY))
+	@$(SNAKEMAKE) $(if $(only),--config $(only))
+	@chapter6 where
+
+quick: $(READY) ## the whole study at 2 replicates and reduced budgets, in results-quick/
+	@chapter6 plan --preset quick --cores $(CORES) $(if $(ONLY),--only $(ONLY))
+	@$(SNAKEMAKE) --config preset=quick $(only)
+	@chapter6 where --preset quick
+
+test: $(READY) ## run the tests
+	pytest -n $(CORES) --dist worksteal
+
+lint: $(READY) ## ruff, mypy, import-linter, snakemake --lint, snakefmt
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	snakemake --lint
+	snakefmt --check Snakefile workflow
+
+ui: $(READY) ## open MLflow's UI on loopback
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+
+reference: $(READY) ## write config/README.md and config/schema.json from the code
+	chapter6 reference
+
+calibrate: $(READY) ## measure how often verdicts are false, into docs/calibration.md
+	chapter6 calibrate --output docs/calibration.md
+
+lock: $(READY) ## renew requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+
+clean: ## remove everything that was generated, except .venv and the data
+	rm -rf results results-* logs logs-* reports/html reports/html-* mlflow*.db* mlartifacts .snakemake

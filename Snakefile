@@ -1,0 +1,22 @@
+# The study of chapter 6, rule by rule. What is run stands in config/; how it is computed in src/chapter6/.
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/track.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        paths.page,
+        paths.claims(),
+        tracked_experiments,
+
+
+onerror:
+    shell(f"chapter6 collect --study {paths.settings} --incomplete && chapter6 render --study {paths.settings} --incomplete")

@@ -1,0 +1,1 @@
+"""A reproducible study of the chapter on techniques related to learning."""

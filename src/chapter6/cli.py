@@ -1,0 +1,59 @@
+"""The command line: one subcommand a job, each imported only when it is called."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
+
+from chapter6.registry import StudyError
+
+COMMANDS = {
+    "list": "list experiments and variants",
+    "run": "train one variant in the terminal, without touching the study",
+    "plan": "say how many jobs, how long and how much disk",
+    "where": "say where the page is and how to open the MLflow UI",
+    "settings": "write the configuration in force, for the jobs that follow",
+    "fetch": "fetch MNIST, check it and store it as arrays",
+    "train": "train one variant, a block of its replicates",
+    "tabulate": "gather an experiment's runs into tidy tables",
+    "judge": "judge an experiment's claims",
+    "collect": "gather the verdicts of all experiments",
+    "draw": "draw an experiment's figures",
+    "render": "write the report",
+    "store": "create the MLflow store",
+    "track": "mirror an experiment's runs into MLflow",
+    "calibrate": "measure how often verdicts are false",
+    "reference": "write the reference pages that are generated from the code",
+}
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status. A user's mistake is one message and status 1."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = ArgumentParser(
+        prog="chapter6",
+        description="A study of 'Techniques related to learning'. Commands:\n\n"
+        + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items()),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of the above; -h tells more")
+    command = parser.parse_args(arguments[:1]).command
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # before NumPy is imported: bits depend on it
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    job = import_module(f"chapter6.jobs.{command}")
+    job_parser = ArgumentParser(prog=f"chapter6 {command}", description=COMMANDS[command])
+    job.add_arguments(job_parser)
+    try:
+        job.run(job_parser.parse_args(arguments[1:]))
+    except StudyError as error:
+        print(f"chapter6 {command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"chapter6 {command}: stopped", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,1 @@
+"""MNIST: from mirrors to arrays."""

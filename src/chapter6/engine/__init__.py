@@ -1,0 +1,1 @@
+"""Neural networks on NumPy: flat parameters, layers with preallocated buffers, one training loop."""

@@ -1,0 +1,71 @@
+"""Activation functions, applied in place.
+
+``forward`` overwrites the pre-activations z with y = f(z); ``backward`` multiplies the incoming gradient by
+f'(z), which every function here can tell from its output y alone.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from chapter6.engine.parameters import Array
+from chapter6.registry import Family
+
+
+@dataclass(frozen=True)
+class Activation(Family):
+    """An element-wise function of the pre-activations."""
+
+    @abstractmethod
+    def forward(self, z: Array) -> None:
+        """Overwrite ``z`` with f(z)."""
+
+    @abstractmethod
+    def backward(self, y: Array, gradient: Array) -> None:
+        """Multiply ``gradient`` in place by f'(z), given ``y`` = f(z)."""
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """Logistic sigmoid (section 6.2.2): 1 / (1 + exp(-z)), computed as (1 + tanh(z/2)) / 2: no overflow."""
+
+    def forward(self, z: Array) -> None:
+        """Overwrite ``z`` with the sigmoid."""
+        z *= 0.5
+        np.tanh(z, out=z)
+        z += 1
+        z *= 0.5
+
+    def backward(self, y: Array, gradient: Array) -> None:
+        """Multiply by y (1 - y)."""
+        gradient *= y
+        gradient *= 1 - y
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """Hyperbolic tangent (section 6.2.2)."""
+
+    def forward(self, z: Array) -> None:
+        """Overwrite ``z`` with tanh(z)."""
+        np.tanh(z, out=z)
+
+    def backward(self, y: Array, gradient: Array) -> None:
+        """Multiply by 1 - y^2."""
+        gradient *= 1 - y * y
+
+
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """Rectified linear unit (section 6.2.3): max(z, 0), with derivative 0 at z = 0."""
+
+    def forward(self, z: Array) -> None:
+        """Overwrite ``z`` with max(z, 0)."""
+        np.maximum(z, 0, out=z)
+
+    def backward(self, y: Array, gradient: Array) -> None:
+        """Zero the gradient where the unit was off."""
+        gradient *= y > 0

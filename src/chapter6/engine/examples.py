@@ -1,0 +1,82 @@
+"""Labelled examples and the order in which training sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike, NDArray
+
+from chapter6.engine.parameters import Array
+
+Sampling = Literal["replacement", "epochs"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """``images`` (n, inputs) as stored (uint8 for MNIST), their ``targets`` (n, ...) and the scale of a pixel.
+
+    The images stay as they are, memory-mapped perhaps; a batch is scaled while it is gathered.
+    """
+
+    images: NDArray[Any]
+    targets: NDArray[Any]
+    scale: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of one example."""
+        return int(self.images.shape[1])
+
+    def first(self, count: int) -> Examples:
+        """Return the first ``count`` examples, as a view."""
+        return Examples(self.images[:count], self.targets[:count], self.scale)
+
+    def chunks(self, size: int, dtype: DTypeLike) -> Iterator[tuple[Array, NDArray[Any]]]:
+        """Yield scaled images and targets in order, ``size`` examples at a time (the last may be smaller)."""
+        for start in range(0, len(self), size):
+            window = slice(start, start + size)
+            yield np.multiply(self.images[window], self.scale, dtype=dtype), self.targets[window]
+
+
+class Batches:
+    """Mini-batches of ``examples`` in the order of ``indices`` (steps, batch), gathered into one buffer."""
+
+    def __init__(self, examples: Examples, indices: NDArray[np.integer], dtype: DTypeLike) -> None:
+        self._examples = examples
+        self._indices = indices
+        batch_size = indices.shape[1]
+        self._stored = np.empty((batch_size, examples.inputs), examples.images.dtype)
+        self._scaled: Array = np.empty((batch_size, examples.inputs), dtype)
+        self._targets = np.empty((batch_size, *examples.targets.shape[1:]), examples.targets.dtype)
+
+    def __getitem__(self, step: int) -> tuple[Array, NDArray[Any]]:
+        """Return batch number ``step`` (from 0): images (batch, inputs) and targets, both reused buffers."""
+        rows = self._indices[step]
+        np.take(self._examples.images, rows, axis=0, out=self._stored, mode="clip")
+        np.multiply(self._stored, self._examples.scale, out=self._scaled, casting="unsafe")
+        np.take(self._examples.targets, rows, axis=0, out=self._targets, mode="clip")
+        return self._scaled, self._targets
+
+
+def draw_indices(
+    rng: Generator, examples: int, steps: int, batch_size: int, sampling: Sampling
+) -> NDArray[np.integer]:
+    """Draw which examples each update sees, shape (steps, batch_size).
+
+    ``replacement`` draws every batch independently from all examples, as the book's scripts do; ``epochs``
+    passes through a fresh permutation each epoch, dropping the incomplete last batch. A shorter run's draws
+    are the beginning of a longer one's.
+    """
+    if sampling == "replacement":
+        return rng.integers(0, examples, size=(steps, batch_size), dtype=np.uint32)
+    per_epoch = examples // batch_size
+    epochs = -(-steps // per_epoch)
+    order = [rng.permutation(examples)[: per_epoch * batch_size] for _ in range(epochs)]
+    return np.concatenate(order).astype(np.uint32).reshape(-1, batch_size)[:steps]

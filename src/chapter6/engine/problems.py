@@ -1,0 +1,112 @@
+"""What can be trained: a network on examples, or a point on a surface."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from chapter6.engine.examples import Batches, Examples
+from chapter6.engine.network import Architecture, Network
+from chapter6.engine.parameters import Array, Parameters
+from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.surfaces import Surface
+
+EVALUATION_CHUNK = 1000  # examples a forward pass, so that a chunk stays in the cache
+
+
+class Problem:
+    """A flat array of ``values`` to optimize and its ``gradient``, written by ``differentiate``."""
+
+    values: Array
+    gradient: Array
+
+    @abstractmethod
+    def differentiate(self, step: int) -> float:
+        """Write the gradient for update number ``step`` (from 1) and return the loss it belongs to."""
+
+
+class SurfaceProblem(Problem):
+    """A point (x, y) moving on ``surface``, in float64."""
+
+    def __init__(self, surface: Surface, start: tuple[float, float]) -> None:
+        self.surface = surface
+        self.values = np.array(start, dtype=np.float64)
+        self.gradient = np.zeros(2)
+
+    def differentiate(self, step: int) -> float:
+        """Write both partial derivatives; return f(x, y)."""
+        x, y = self.values
+        self.gradient[...] = self.surface.gradient(x, y)
+        return float(self.surface.value(x, y))
+
+
+class NetworkProblem(Problem):
+    """A network trained on the mini-batches that ``indices`` (steps, batch) name among the train split.
+
+    ``splits`` maps a split's name to its examples; ``regularizer`` adds its penalty to gradient and training
+    loss.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        splits: Mapping[str, Examples],
+        indices: NDArray[np.integer],
+        regularizer: Regularizer | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.parameters = parameters
+        self.values = parameters.values
+        self.gradient = parameters.gradient
+        self.splits = splits
+        self.regularizer = regularizer
+        self.batches = Batches(splits["train"], indices, self.dtype)
+        self._weights = self.values[: parameters.decayed]
+        self._weights_gradient = self.gradient[: parameters.decayed]
+        self._network = Network(architecture, parameters, indices.shape[1])
+        self._evaluators: dict[int, Network] = {}
+        self.batch: tuple[Array, NDArray[Any]] | None = None
+        self.batch_loss = float("nan")
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of every float of the network."""
+        return self.values.dtype
+
+    def differentiate(self, step: int) -> float:
+        """Gather batch number ``step``, run forward and backward; return the batch's loss."""
+        self.batch = self.batches[step - 1]
+        self.batch_loss = self._network.differentiate(*self.batch)
+        if self.regularizer is None:
+            return self.batch_loss
+        self.batch_loss += self.regularizer.penalty(self._weights)
+        self.regularizer.add_gradient(self._weights, self._weights_gradient)
+        return self.batch_loss
+
+    def loss_after_update(self) -> float:
+        """Return the loss of the current batch under the updated weights: a second forward pass."""
+        if self.batch is None:
+            return float("nan")
+        loss = self._network.loss(*self.batch, training=True)
+        return loss if self.regularizer is None else loss + self.regularizer.penalty(self._weights)
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
+        examples = self.splits[split]
+        loss, correct = 0.0, 0
+        for images, labels in examples.chunks(EVALUATION_CHUNK, self.dtype):
+            network = self.evaluator(len(images))
+            loss += network.loss(images, labels) * len(images)
+            correct += int((network.outputs.argmax(axis=1) == labels).sum())
+        return loss / len(examples), correct / len(examples)
+
+    def evaluator(self, batch_size: int) -> Network:
+        """Return a network on the same parameters for batches of another size, kept for later calls."""
+        if batch_size not in self._evaluators:
+            self._evaluators[batch_size] = Network(self.architecture, self.parameters, batch_size)
+        return self._evaluators[batch_size]

@@ -1,0 +1,105 @@
+"""The only training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+
+from chapter6.engine.measurements import BatchLoss, Measurement
+from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.parameters import Array
+from chapter6.engine.problems import Problem
+
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A measurement and the steps (completed updates) after which it is taken."""
+
+    measurement: Measurement
+    steps: frozenset[int]
+
+
+@dataclass
+class Curve:
+    """One metric over training: ``steps`` ascending, one value a step."""
+
+    steps: list[int] = field(default_factory=list)
+    values: list[float | Array] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: after ``steps`` completed updates, the last of them finite or not."""
+
+    status: Literal["finished", "diverged"]
+    steps: int
+    curves: dict[tuple[str, str], Curve]
+
+
+def train(
+    problem: Problem,
+    optimizer: Optimizer | None,
+    steps: int,
+    recordings: Sequence[Recording] = (),
+    progress: Progress | None = None,
+) -> Outcome:
+    """Update ``problem.values`` in place ``steps`` times and record on the way.
+
+    A loss that is not finite ends the run: it has diverged, which is a result and no error.
+    """
+    curves: dict[tuple[str, str], Curve] = {}
+    before, after = _by_step(recordings)
+    state = optimizer.start(problem.values) if optimizer else {}
+    status: Literal["finished", "diverged"] = "finished"
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        _record(problem, after.get(0, ()), 0, curves)
+        step = 0
+        while step < steps and optimizer:
+            loss = problem.differentiate(step + 1)
+            if not isfinite(loss):
+                status = "diverged"
+                break
+            if step in before:
+                _record(problem, before[step], step, curves)
+            step += 1
+            optimizer.step(problem.values, problem.gradient, state, step)
+            if step in after:
+                _record(problem, after[step], step, curves)
+            if progress:
+                progress(step, loss)
+        if not np.isfinite(problem.values).all():
+            status = "diverged"
+    return Outcome(status, step, curves)
+
+
+def _by_step(
+    recordings: Sequence[Recording],
+) -> tuple[dict[int, list[Measurement]], dict[int, list[Measurement]]]:
+    """Index measurements by step: those of the training pass apart from those between updates."""
+    before: dict[int, list[Measurement]] = {}
+    after: dict[int, list[Measurement]] = {}
+    for recording in recordings:
+        measurement = recording.measurement
+        in_pass = isinstance(measurement, BatchLoss) and not measurement.after_update
+        for step in recording.steps:
+            (before if in_pass else after).setdefault(step, []).append(measurement)
+    return before, after
+
+
+def _record(
+    problem: Problem,
+    measurements: Sequence[Measurement],
+    step: int,
+    curves: dict[tuple[str, str], Curve],
+) -> None:
+    for measurement in measurements:
+        for split, metric, value in measurement.measure(problem):
+            curve = curves.setdefault((split, metric), Curve())
+            curve.steps.append(step)
+            curve.values.append(value)

@@ -1,0 +1,27 @@
+"""Measure how far the verdicts can be trusted, and write it down as a Markdown page."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--output", type=Path, default=Path("docs/calibration.md"), help="the page to write")
+    parser.add_argument("--simulations", type=int, default=20_000, help="simulated studies a row")
+    parser.add_argument("--seed", type=int, default=6)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Simulate every case and write the page."""
+    from chapter6.analysis.calibration import page, simulate
+
+    text = page(simulate(args.simulations, args.seed))
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = args.output.with_name(f".{args.output.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(args.output)
+    log.info("wrote %s", args.output)

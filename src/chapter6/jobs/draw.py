@@ -1,0 +1,24 @@
+"""Draw an experiment's figures from its tables."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from chapter6.figures.style import save
+from chapter6.jobs.common import add_experiment_arguments, experiment_of, read_tables, study_of
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_experiment_arguments(parser)
+
+
+def run(args: Namespace) -> None:
+    """Write every figure of one experiment."""
+    study = study_of(args)
+    experiment = experiment_of(study, args.experiment)
+    tables = read_tables(study, experiment.id)
+    Path(study.paths.figures(experiment.id)).mkdir(parents=True, exist_ok=True)
+    for name, figure in experiment.figures.items():
+        save(figure.draw(tables), Path(study.paths.figure(experiment.id, name)))

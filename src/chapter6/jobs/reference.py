@@ -1,0 +1,20 @@
+"""Write the reference pages that are generated from the code."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from chapter6.files import write_text
+from chapter6.study.reference import readme, schema
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--folder", type=Path, default=Path("config"))
+
+
+def run(args: Namespace) -> None:
+    """Write README.md and schema.json."""
+    write_text(args.folder / "README.md", readme())
+    write_text(args.folder / "schema.json", schema())

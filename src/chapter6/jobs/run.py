@@ -1,0 +1,88 @@
+"""Train one variant in the terminal, without touching the study."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chapter6.data.mnist import load
+from chapter6.engine.streams import Streams
+from chapter6.engine.training import Outcome
+from chapter6.jobs.common import add_study_argument, experiment_of, study_of
+from chapter6.registry import StudyError
+from chapter6.study.assemble import execute, needs_mnist
+from chapter6.study.plan import Study, Variant, resolve
+from chapter6.study.resolve import drafts, merge, nested
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_study_argument(parser)
+    parser.add_argument("experiment")
+    parser.add_argument("variant")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, e.g. optimizer.learning_rate=0.003",
+    )
+    parser.add_argument("--replicate", type=int, default=0, help="which seed (0)")
+
+
+def run(args: Namespace) -> None:
+    """Train one replicate and print what it came to."""
+    study = study_of(args)
+    variant = _variant(study, args)
+    dataset = load(Path(study.config.data.directory)) if needs_mnist(variant.run) else None
+    streams = Streams(study.config.study_seed, args.replicate)
+    outcome = execute(variant.run, streams, dataset, progress=_ProgressLine(variant.run["steps"]))
+    sys.stdout.write(_report(outcome))
+
+
+def _variant(study: Study, args: Namespace) -> Variant:
+    """Return the variant with the changes of ``--set``, validated like any other."""
+    experiment = experiment_of(study, args.experiment)
+    if args.variant not in experiment.variants:
+        choices = ", ".join(experiment.variants)
+        raise StudyError(f"{args.experiment}: unknown variant {args.variant!r}; choose from {choices}")
+    draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
+    settings = reduce(merge, (_assignment(text) for text in args.set), draft.settings)
+    return resolve(replace(draft, settings=settings), experiment.spec, study.config, "--set")
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise StudyError(f"--set {text}: expected KEY=VALUE")
+    return nested(key, yaml.safe_load(value))
+
+
+class _ProgressLine:
+    """A line on the terminal that is rewritten ten times a run, or lines where there is no terminal."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._every = max(1, steps // 10)
+        self._end = "\r" if sys.stderr.isatty() else "\n"
+
+    def __call__(self, step: int, loss: float) -> None:
+        if step % self._every == 0 or step == self._steps:
+            end = "\n" if step == self._steps else self._end
+            sys.stderr.write(f"update {step:>6} of {self._steps}  loss {loss:.4f}{end}")
+            sys.stderr.flush()
+
+
+def _report(outcome: Outcome) -> str:
+    """Return the last value of every recorded number, a line each."""
+    lines = [f"{outcome.status} after {outcome.steps} updates"]
+    for (split, metric), curve in sorted(outcome.curves.items()):
+        if isinstance(curve.values[-1], float):
+            lines.append(f"{split + ' ' + metric:<32} {curve.values[-1]:.6g}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,234 @@
+"""Mirror an experiment's finished runs into MLflow: a run a variant, a nested one a replicate, a summary."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chapter6.analysis.tables import flatten
+from chapter6.files import read_json, write_json
+from chapter6.jobs.common import add_experiment_arguments, experiment_of, study_of
+from chapter6.study.paths import replicate_files
+from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.records import is_trained, read_curves
+from chapter6.tracking.entries import NOTE, Content, Data, Entry, Points, digest, thinned
+
+log = logging.getLogger(__name__)
+
+Record = Mapping[str, Any]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_experiment_arguments(parser)
+    parser.add_argument("--uri", help="the store (default: the configuration's)")
+    parser.add_argument("--output", help="stamp of what was mirrored (default: the study's)")
+
+
+def run(args: Namespace) -> None:
+    """Mirror what is finished, then write the stamp, which depends on what was mirrored and not on when."""
+    from chapter6.tracking.mirror import mirror
+
+    study = study_of(args)
+    experiment = experiment_of(study, args.experiment)
+    entries = list(Gathering(study, experiment).entries())
+    done = mirror(args.uri or study.tracking_uri, experiment.id, entries, experiment.spec.question)
+    log.info("%s: %d runs in MLflow, %s", experiment.id, done.runs, _listed(done.changes))
+    stamp = {"experiment": experiment.id, "runs": done.runs, "store": done.store, "keys": done.keys}
+    write_json(args.output or study.paths.tracked(experiment.id), stamp)
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """What an experiment has to show, as entries for the mirror; parents come before their children."""
+
+    study: Study
+    experiment: Experiment
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every variant that has a finished replicate, its replicates, and the summary."""
+        origin = _origin()
+        trained = {v.name: list(self._records(v)) for v in self.experiment.variants.values()}
+        for name, records in trained.items():
+            if records:
+                variant = self.experiment.variants[name]
+                yield self._parent(variant, records, origin)
+                yield from (self._replicate(variant, record, origin) for record in records)
+        everything = [record for records in trained.values() for record in records]
+        if everything:
+            yield self._summary(everything, origin)
+
+    def _records(self, variant: Variant) -> Iterator[Record]:
+        """Yield the records of planned replicates that are trained, their two files whole and matching."""
+        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
+        for replicate in range(variant.replicates):
+            try:
+                record = read_json(replicate_files(folder, replicate)[1])
+                if self._is_planned(variant, record) and is_trained(folder, replicate, record["key"]):
+                    yield record
+                    continue
+            except (OSError, ValueError, LookupError, TypeError):
+                pass
+            log.warning("%s replicate %d is not trained as planned: left out", variant.name, replicate)
+
+    def _is_planned(self, variant: Variant, record: Record) -> bool:
+        """Whether the record is of the run that the configuration asks for now, tuples or lists alike."""
+        planned = [json.loads(variant.canonical), self.study.config.study_seed]
+        return [record["run"], record["seed"]] == planned
+
+    def _parent(self, variant: Variant, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
+        diverged = sum(record["outcome"] == "diverged" for record in records)
+        return Entry(
+            slot=f"variant/{variant.name}",
+            name=variant.name,
+            key=digest([record["key"] for record in records]),
+            started=min(_start(record) for record in records),
+            seconds=sum(record["seconds"] for record in records),
+            load=partial(self._means, variant, records),
+            tags=self._tags(variant) | {"replicates": str(len(records)), "diverged": str(diverged)},
+            origin=origin,
+            data=self._data(records[0]),
+        )
+
+    def _replicate(self, variant: Variant, record: Record, origin: Mapping[str, str]) -> Entry:
+        number = record["replicate"]
+        environment = {f"environment.{name}": text for name, text in record["environment"].items()}
+        of_record = {name: str(record[name]) for name in ("seed", "sources")}
+        return Entry(
+            slot=f"replicate/{variant.name}/{number}",
+            name=f"{variant.name} replicate {number}",
+            key=record["key"],
+            started=_start(record),
+            seconds=record["seconds"],
+            load=partial(self._curves, variant, number),
+            tags=self._tags(variant) | {"replicate": str(number), "outcome": record["outcome"]},
+            origin={**origin, **environment, **of_record, "job": self._job(variant, number)},
+            parent=f"variant/{variant.name}",
+            data=self._data(record),
+        )
+
+    def _summary(self, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
+        paths, name = self.study.paths, self.experiment.id
+        figures = _existing(paths.figure(name, figure) for figure in self.experiment.figures)
+        tables = _existing([paths.claims(name), paths.summary(name)])
+        claims = read_json(paths.claims(name)) if Path(paths.claims(name)) in tables else []
+        files = [(file.name, sha256(file.read_bytes()).hexdigest()) for file in (*figures, *tables)]
+        verdicts = {f"claim.{claim['id']}": claim["verdict"] for claim in claims}
+        lines = [f"- **{claim['id']}** {claim['verdict']}: {claim['statement']}" for claim in claims]
+        return Entry(
+            slot="summary",
+            name="summary",
+            key=digest(files),
+            started=max(_start(record) + timedelta(seconds=record["seconds"]) for record in records),
+            seconds=0,
+            load=lambda: Content(artifacts={"figures": figures, "": tables}),
+            tags={"preset": self.study.config.preset, **verdicts, **({NOTE: "\n".join(lines)} if lines else {})},
+            origin=origin,
+        )
+
+    def _curves(self, variant: Variant, replicate: int) -> Content:
+        """Return a replicate's settings, its curves under SPLIT/METRIC, its last values and its two files."""
+        files = replicate_files(self.study.paths.run_folder(self.experiment.id, variant.name), replicate)
+        curves = _numbers(files[0])
+        metrics = {name: thinned(*points) for name, points in curves.items() if len(points[0]) > 1}
+        return Content(_params(variant), metrics | _finals(curves), {"": [Path(file) for file in files]})
+
+    def _means(self, variant: Variant, records: Sequence[Record]) -> Content:
+        """Return a variant's settings and the means of its replicates' last values, where they are finite."""
+        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
+        collected: dict[str, list[Points]] = {}
+        for record in records:
+            curves = _numbers(replicate_files(folder, record["replicate"])[0])
+            for name, points in _finals(curves).items():
+                collected.setdefault(name, []).append(points)
+        means = {
+            name: (max(step for step, _ in finals), np.mean([value for _, value in finals], axis=0))
+            for name, finals in collected.items()
+        }
+        return Content(_params(variant), means)
+
+    def _tags(self, variant: Variant) -> dict[str, str]:
+        claims = [
+            claim.id
+            for claim in self.experiment.claims
+            if any(_concerns(check.variants_named(), variant.name) for check in claim.checks)
+        ]
+        return {
+            "variant": variant.name,
+            "track": variant.track,
+            "preset": self.study.config.preset,
+            "claims": " ".join(claims),
+        }
+
+    def _data(self, record: Record) -> Data | None:
+        config = self.study.config.data
+        profile = {f"{split} examples": size for split, size in config.sizes.items()}
+        return Data("MNIST", record["data"], config.directory, profile) if record["data"] else None
+
+    def _job(self, variant: Variant, replicate: int) -> str:
+        """Return the job that trains the replicate, by its output file."""
+        size = self.study.config.replicates_per_job
+        first = replicate // size * size
+        last = min(first + size, variant.replicates) - 1
+        return self.study.paths.block(self.experiment.id, variant.name, first, last)
+
+
+def _numbers(file: str) -> dict[str, Points]:
+    """Return the curves of numbers, not of histograms, by SPLIT/METRIC."""
+    curves = read_curves(file)
+    return {f"{split}/{metric}": curve for (split, metric), curve in curves.items() if curve[1].ndim == 1}
+
+
+def _finals(curves: Mapping[str, Points]) -> dict[str, Points]:
+    """Return the last point of every curve under final/SPLIT/METRIC, if it is finite."""
+    last = {f"final/{name}": thinned(steps[-1:], values[-1:]) for name, (steps, values) in curves.items()}
+    return {name: points for name, points in last.items() if len(points[0])}
+
+
+def _params(variant: Variant) -> dict[str, Any]:
+    return flatten(variant.run) | {f"axis.{axis}": level for axis, level in variant.axes.items()}
+
+
+def _concerns(patterns: frozenset[str], variant: str) -> bool:
+    """Whether a check that names ``patterns`` reads the variant; one that names none reads all."""
+    return not patterns or any(fnmatchcase(variant, pattern) for pattern in patterns)
+
+
+def _existing(files: Any) -> list[Path]:
+    return [path for path in map(Path, files) if path.is_file()]
+
+
+def _start(record: Record) -> datetime:
+    return datetime.fromisoformat(record["started"])
+
+
+def _origin() -> dict[str, str]:
+    """Return where the mirroring happens: git commit and cluster job, where there are any."""
+    origin = {"mlflow.source.name": "chapter6", "mlflow.source.type": "JOB"}
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = ""
+    if commit:
+        origin["mlflow.source.git.commit"] = commit
+    if job := os.environ.get("SLURM_JOB_ID"):
+        origin["slurm.job"] = job
+    return origin
+
+
+def _listed(changes: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {change}" for change, number in changes.items())

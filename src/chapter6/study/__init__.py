@@ -1,0 +1,1 @@
+"""From what authors write (YAML) to what is run: specs, plans and the name of every file."""

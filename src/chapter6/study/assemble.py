@@ -1,0 +1,95 @@
+"""From a run's plain specification to the engine's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from chapter6.engine.activations import Activation
+from chapter6.engine.examples import Examples, draw_indices
+from chapter6.engine.initializers import Initializer
+from chapter6.engine.measurements import Measurement
+from chapter6.engine.network import Architecture
+from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
+from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.streams import Streams
+from chapter6.engine.surfaces import Surface
+from chapter6.engine.training import Outcome, Progress, Recording, train
+
+if TYPE_CHECKING:
+    from chapter6.data.mnist import Dataset
+
+Run = Mapping[str, Any]
+
+
+def execute(
+    run: Run,
+    streams: Streams,
+    dataset: Dataset | None,
+    dtype: DTypeLike = np.float32,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train one replicate of ``run``; ``dataset`` may be None where the run does not use MNIST."""
+    optimizer = Optimizer.build(run["optimizer"]) if run["optimizer"] else None
+    problem = _problem(run, streams, dataset, dtype)
+    return train(problem, optimizer, run["steps"], _recordings(run), progress)
+
+
+def needs_mnist(run: Run) -> bool:
+    """Whether the run reads MNIST."""
+    return run["network"] is not None and run["data"]["source"] == "mnist"
+
+
+def _problem(run: Run, streams: Streams, dataset: Dataset | None, dtype: DTypeLike) -> Problem:
+    if run["surface"] is not None:
+        return SurfaceProblem(Surface.build(run["surface"]), tuple(run["start"]))
+    splits = _splits(run, streams, dataset)
+    network = run["network"]
+    architecture = Architecture(
+        inputs=splits["train"].inputs,
+        hidden=tuple(network["hidden"]),
+        outputs=network["outputs"],
+        activation=Activation.build(network["activation"]),
+        initializer=Initializer.build(network["initializer"]),
+    )
+    indices = draw_indices(
+        streams("batches"), len(splits["train"]), run["steps"], run["batch_size"], run["sampling"]
+    )
+    return NetworkProblem(
+        architecture,
+        architecture.initial_parameters(streams, dtype),
+        splits,
+        indices,
+        Regularizer.build(run["regularizer"]) if run["regularizer"] else None,
+    )
+
+
+def _splits(run: Run, streams: Streams, dataset: Dataset | None) -> dict[str, Examples]:
+    data = run["data"]
+    if data["source"] == "noise":
+        size = (data["examples"], data["inputs"])
+        width = run["network"]["outputs"] or run["network"]["hidden"][-1]
+        directions = streams("directions").standard_normal((size[0], width))
+        return {"train": Examples(streams("noise").standard_normal(size), directions)}
+    assert dataset is not None, "a run on MNIST needs the data set"
+    scale = 1 / 255
+    return {
+        "train": Examples(dataset.train_images, dataset.train_labels, scale).first(data["examples"]),
+        "test": Examples(dataset.test_images, dataset.test_labels, scale),
+    }
+
+
+def _recordings(run: Run) -> list[Recording]:
+    return [
+        Recording(Measurement.build(record["measure"]), _steps(record["steps"])) for record in run["record"]
+    ]
+
+
+def _steps(schedules: list[list[int]]) -> frozenset[int]:
+    return frozenset(
+        step for first, every, last in schedules for step in range(first, last + 1, every)
+    )

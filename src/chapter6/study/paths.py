@@ -1,0 +1,89 @@
+"""The name of every file that the study writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """File names under a preset's own folders, as strings relative to the project (Snakemake's currency)."""
+
+    preset: str = "full"
+
+    @property
+    def suffix(self) -> str:
+        """Nothing for the full study, ``-quick`` for the preset ``quick``."""
+        return "" if self.preset == "full" else f"-{self.preset}"
+
+    @property
+    def results(self) -> str:
+        """Folder of everything computed."""
+        return f"results{self.suffix}"
+
+    @property
+    def settings(self) -> str:
+        """The configuration in force, as JSON."""
+        return f"{self.results}/study.json"
+
+    @property
+    def page(self) -> str:
+        """The report."""
+        return f"reports/html{self.suffix}/index.html"
+
+    @property
+    def database(self) -> str:
+        """MLflow's SQLite file."""
+        return f"mlflow{self.suffix}.db"
+
+    def logs(self, name: str) -> str:
+        """Log file of a job; ``name`` may hold wildcards."""
+        return f"logs{self.suffix}/{name}.log"
+
+    def benchmark(self, name: str) -> str:
+        """Snakemake's benchmark file of a job."""
+        return f"{self.results}/benchmarks/{name}.tsv"
+
+    def run_folder(self, experiment: str, variant: str) -> str:
+        """Folder of one variant's replicates."""
+        return f"{self.results}/runs/{experiment}/{variant}"
+
+    def block(self, experiment: str, variant: str, first: int | str, last: int | str) -> str:
+        """Record of a block of replicates, both ends included."""
+        return f"{self.run_folder(experiment, variant)}/replicates-{first}-{last}.json"
+
+    def table(self, experiment: str, kind: str = "") -> str:
+        """Tidy table of an experiment; ``kind`` is settings, runs, histograms or empty for the curves."""
+        return f"{self.results}/tables/{experiment}{'.' + kind if kind else ''}.parquet"
+
+    def summary(self, experiment: str) -> str:
+        """Final values of an experiment as CSV, for people."""
+        return f"{self.results}/tables/{experiment}.csv"
+
+    def claims(self, experiment: str = "") -> str:
+        """Verdicts of one experiment, or of all."""
+        return f"{self.results}/claims/{experiment}.json" if experiment else f"{self.results}/claims.json"
+
+    def figures(self, experiment: str) -> str:
+        """Folder of an experiment's figures."""
+        return f"{self.results}/figures/{experiment}"
+
+    def figure(self, experiment: str, name: str) -> str:
+        """One figure."""
+        return f"{self.figures(experiment)}/{name}.svg"
+
+    def tracked(self, experiment: str) -> str:
+        """Stamp that an experiment's runs stand in MLflow."""
+        return f"{self.results}/tracking/{experiment}.json"
+
+    @property
+    def store(self) -> str:
+        """Stamp of the MLflow store that the runs are mirrored to."""
+        return f"{self.results}/tracking/store.json"
+
+
+def replicate_files(folder: str, replicate: int | str) -> tuple[str, str]:
+    """Return the curves (.npz) and the record (.json) of one replicate."""
+    return f"{folder}/replicate-{replicate}.npz", f"{folder}/replicate-{replicate}.json"

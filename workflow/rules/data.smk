@@ -1,0 +1,28 @@
+# MNIST: fetched once, checked by SHA-256, stored as arrays that jobs map into memory.
+data = study.config.data
+
+
+rule mnist:
+    output:
+        digest=f"{data.directory}/digest.json",
+        arrays=expand(
+            f"{data.directory}/{{part}}.npy", part=["train-images", "train-labels", "test-images", "test-labels"]
+        ),
+    params:
+        mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
+        checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
+        cache=[] if data.cache is None else [f"--cache={data.cache}"],
+    log:
+        paths.logs("mnist"),
+    benchmark:
+        paths.benchmark("mnist")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=400,
+        runtime=30,
+    retries: 1
+    shell:
+        "chapter6 fetch --directory {data.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q} 2>&1"
+        " | tee {log}"

@@ -1,0 +1,49 @@
+# Figures and the page.
+def figures_of(experiment):
+    return [paths.figure(experiment, name) for name in study.experiments[experiment].figures]
+
+
+rule draw:
+    input:
+        tables=rules.tabulate.output,
+        settings=ancient(paths.settings),
+    output:
+        directory(paths.figures("{experiment}")),
+    params:
+        figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
+        sources=source_digest("figures/*.py"),
+    log:
+        paths.logs("draw/{experiment}"),
+    benchmark:
+        paths.benchmark("draw/{experiment}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    shell:
+        "chapter6 draw --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
+
+
+rule page:
+    input:
+        figures=[paths.figures(experiment) for experiment in study.experiments],
+        claims=[paths.claims(experiment) for experiment in study.experiments],
+        text=collect("reports/text/en/{name}.md", name=glob_wildcards("reports/text/en/{name}.md").name),
+        settings=ancient(paths.settings),
+    output:
+        paths.page,
+    params:
+        experiments=digest([experiment.spec for experiment in study.experiments.values()]),
+        sources=source_digest("report/*.py", "report/*/*"),
+    log:
+        paths.logs("page"),
+    benchmark:
+        paths.benchmark("page")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    shell:
+        "chapter6 render --study {input.settings} 2> {log}"

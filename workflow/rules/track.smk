@@ -1,0 +1,61 @@
+# MLflow mirrors the finished runs. The database can be deleted: `snakemake track` writes it again from the results.
+def tracked_experiments(wildcards):
+    return [paths.tracked(experiment) for experiment in study.experiments] if study.config.tracking.enabled else []
+
+
+def database():
+    """The SQLite file as an output that is kept and added to; nothing where a server keeps the runs."""
+    return [update(paths.database)] if study.tracking_uri == f"sqlite:///{paths.database}" else []
+
+
+rule store:
+    output:
+        stamp=paths.store,
+        database=database(),
+    params:
+        uri=study.tracking_uri,
+        experiments=[f"--experiment={experiment}" for experiment in study.experiments],
+    log:
+        paths.logs("store"),
+    benchmark:
+        paths.benchmark("store")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        tracking=1,
+    shell:
+        "chapter6 store --uri {params.uri:q} {params.experiments} --output {output.stamp} 2> {log}"
+
+
+rule track_experiment:
+    input:
+        store=paths.store,
+        database=ancient(database()),
+        claims=paths.claims("{experiment}"),
+        figures=paths.figures("{experiment}"),
+        settings=ancient(paths.settings),
+    output:
+        paths.tracked("{experiment}"),
+    params:
+        uri=study.tracking_uri,
+    log:
+        paths.logs("track/{experiment}"),
+    benchmark:
+        paths.benchmark("track/{experiment}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        tracking=1,
+    retries: 2
+    shell:
+        "chapter6 track --study {input.settings} --uri {params.uri:q} --experiment {wildcards.experiment}"
+        " --output {output} 2> {log}"
+
+
+rule track:
+    input:
+        tracked_experiments,

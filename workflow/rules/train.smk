@@ -1,0 +1,40 @@
+# One job trains one variant, a block of its replicates. Its parameters are the whole truth about it: a changed
+# setting re-runs this variant and nothing else, a change of the engine re-runs all.
+from chapter6.study.assemble import needs_mnist
+
+
+def variant_of(wildcards):
+    return experiment_of(wildcards).variants[wildcards.variant]
+
+
+def data_of(wildcards):
+    """The digest decides (Snakemake compares its content), the arrays are only mapped."""
+    if not needs_mnist(variant_of(wildcards).run):
+        return {}
+    return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
+
+
+rule train:
+    input:
+        unpack(data_of),
+    output:
+        paths.block("{experiment}", "{variant}", "{first}", "{last}"),
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        seed=study.config.study_seed,
+        sources=training_digest(),
+    log:
+        paths.logs("train/{experiment}/{variant}/{first}-{last}"),
+    benchmark:
+        paths.benchmark("train/{experiment}/{variant}/{first}-{last}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 400 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    retries: 2
+    shell:
+        "chapter6 train --experiment {wildcards.experiment} --variant {wildcards.variant} --run {params.run:q}"
+        " --first {wildcards.first} --last {wildcards.last} --seed {params.seed} --data {data.directory}"
+        " --output {output} 2> {log}"

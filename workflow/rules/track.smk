@@ -3,15 +3,14 @@ def tracked_experiments(wildcards):
     return [paths.tracked(experiment) for experiment in study.experiments] if study.config.tracking.enabled else []
 
 
-def database():
-    """The SQLite file as an output that is kept and added to; nothing where a server keeps the runs."""
-    return [update(paths.database)] if study.tracking_uri == f"sqlite:///{paths.database}" else []
+# The SQLite file; nothing where a server keeps the runs.
+DATABASE = [paths.database] if study.tracking_uri == f"sqlite:///{paths.database}" else []
 
 
 rule store:
     output:
         stamp=paths.store,
-        database=database(),
+        database=[update(file) for file in DATABASE],
     params:
         uri=study.tracking_uri,
         experiments=[f"--experiment={experiment}" for experiment in study.experiments],
@@ -32,7 +31,7 @@ rule store:
 rule track_experiment:
     input:
         store=paths.store,
-        database=ancient(database()),
+        database=[ancient(file) for file in DATABASE],
         claims=paths.claims("{experiment}"),
         figures=paths.figures("{experiment}"),
         settings=ancient(paths.settings),

@@ -38,6 +38,14 @@ class Examples:
         """Return the first ``count`` examples, as a view."""
         return Examples(self.images[:count], self.targets[:count], self.scale)
 
+    def split(self, share: float, rng: Generator) -> tuple[Examples, Examples]:
+        """Return a random ``share`` held out (rounded) and the rest, both in their old order."""
+        held_out = np.zeros(len(self), dtype=bool)
+        held_out[rng.permutation(len(self))[: round(share * len(self))]] = True
+        parts = (np.flatnonzero(held_out), np.flatnonzero(~held_out))
+        first, rest = (Examples(self.images[rows], self.targets[rows], self.scale) for rows in parts)
+        return first, rest
+
     def chunks(self, size: int, dtype: DTypeLike) -> Iterator[tuple[Array, NDArray[Any]]]:
         """Yield scaled images and targets in order, ``size`` examples at a time (the last may be smaller)."""
         for start in range(0, len(self), size):
@@ -65,9 +73,7 @@ class Batches:
         return self._scaled, self._targets
 
 
-def draw_indices(
-    rng: Generator, examples: int, steps: int, batch_size: int, sampling: Sampling
-) -> NDArray[np.integer]:
+def draw_indices(rng: Generator, examples: int, steps: int, batch_size: int, sampling: Sampling) -> NDArray[np.integer]:
     """Draw which examples each update sees, shape (steps, batch_size).
 
     ``replacement`` draws every batch independently from all examples, as the book's scripts do; ``epochs``

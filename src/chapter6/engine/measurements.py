@@ -193,9 +193,7 @@ class Gradients(Measurement):
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield the norm for every affine layer."""
         assert isinstance(problem, NetworkProblem)
-        images, targets = next(
-            problem.splits["train"].first(self.examples).chunks(self.examples, problem.dtype)
-        )
+        images, targets = next(problem.splits["train"].first(self.examples).chunks(self.examples, problem.dtype))
         problem.evaluator(len(images)).differentiate(images, targets)
         for name, _, _ in problem.architecture.affine_shapes:
             gradient = problem.parameters.gradient_of[f"weights/{name}"]

@@ -31,7 +31,8 @@ class Parameters:
     """Flat ``values`` and ``gradient`` with a view per slot.
 
     Weights come first, then gains and biases, so that a penalty on the weights touches one contiguous
-    slice: ``values[:decayed]``. Gains start at one, everything else at zero.
+    slice: ``values[:decayed]``. Gains start at one, everything else at zero. ``statistics`` holds what is neither
+    trained nor differentiated but belongs to the network: the running averages of batch normalization.
     """
 
     def __init__(self, slots: Sequence[Slot], dtype: DTypeLike) -> None:
@@ -41,6 +42,7 @@ class Parameters:
         self.decayed = sum(slot.size for slot in ordered if slot.role == "weight")
         self.values: Array = np.zeros(total, dtype)
         self.gradient: Array = np.zeros(total, dtype)
+        self.statistics: dict[str, Array] = {}
         self.value_of: dict[str, Array] = {}
         self.gradient_of: dict[str, Array] = {}
         start = 0

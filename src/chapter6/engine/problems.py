@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from chapter6.engine.examples import Batches, Examples
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Array, Parameters
 from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
 
 EVALUATION_CHUNK = 1000  # examples a forward pass, so that a chunk stays in the cache
@@ -58,6 +59,7 @@ class NetworkProblem(Problem):
         splits: Mapping[str, Examples],
         indices: NDArray[np.integer],
         regularizer: Regularizer | None = None,
+        streams: Streams | None = None,
     ) -> None:
         self.architecture = architecture
         self.parameters = parameters
@@ -68,7 +70,7 @@ class NetworkProblem(Problem):
         self.batches = Batches(splits["train"], indices, self.dtype)
         self._weights = self.values[: parameters.decayed]
         self._weights_gradient = self.gradient[: parameters.decayed]
-        self._network = Network(architecture, parameters, indices.shape[1])
+        self._network = Network(architecture, parameters, indices.shape[1], streams)
         self._evaluators: dict[int, Network] = {}
         self.batch: tuple[Array, NDArray[Any]] | None = None
         self.batch_loss = float("nan")
@@ -104,6 +106,15 @@ class NetworkProblem(Problem):
             loss += network.loss(images, labels) * len(images)
             correct += int((network.outputs.argmax(axis=1) == labels).sum())
         return loss / len(examples), correct / len(examples)
+
+    def snapshot(self) -> list[Array]:
+        """Return copies of everything that a forward pass depends on."""
+        return [self.values.copy(), *(array.copy() for array in self.parameters.statistics.values())]
+
+    def restore(self, snapshot: Sequence[Array]) -> None:
+        """Write a snapshot back."""
+        for array, copy in zip((self.values, *self.parameters.statistics.values()), snapshot, strict=True):
+            array[...] = copy
 
     def evaluator(self, batch_size: int) -> Network:
         """Return a network on the same parameters for batches of another size, kept for later calls."""

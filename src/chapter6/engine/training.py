@@ -12,7 +12,8 @@ import numpy as np
 from chapter6.engine.measurements import BatchLoss, Measurement
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.parameters import Array
-from chapter6.engine.problems import Problem
+from chapter6.engine.problems import NetworkProblem, Problem
+from chapter6.registry import Count
 
 Progress = Callable[[int, float], None]
 
@@ -42,20 +43,34 @@ class Outcome:
     curves: dict[tuple[str, str], Curve]
 
 
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when the validation loss has not improved for ``patience`` looks, ``every`` so many updates.
+
+    The weights of the best look are restored (section 6.4; Prechelt 1998).
+    """
+
+    every: Count = 10
+    patience: Count = 10
+
+
 def train(
     problem: Problem,
     optimizer: Optimizer | None,
     steps: int,
     recordings: Sequence[Recording] = (),
     progress: Progress | None = None,
+    stopping: EarlyStopping | None = None,
 ) -> Outcome:
-    """Update ``problem.values`` in place ``steps`` times and record on the way.
+    """Update ``problem.values`` in place ``steps`` times, or until ``stopping`` says so, and record on the way.
 
-    A loss that is not finite ends the run: it has diverged, which is a result and no error.
+    A loss that is not finite ends the run: it has diverged, which is a result and no error. What is recorded at
+    the end is taken from the restored weights where the run was stopped early.
     """
     curves: dict[tuple[str, str], Curve] = {}
     before, after = _by_step(recordings)
     state = optimizer.start(problem.values) if optimizer else {}
+    watch = _Watch(stopping, problem) if stopping else None
     status: Literal["finished", "diverged"] = "finished"
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         _record(problem, after.get(0, ()), 0, curves)
@@ -69,13 +84,46 @@ def train(
                 _record(problem, before[step], step, curves)
             step += 1
             optimizer.step(problem.values, problem.gradient, state, step)
-            if step in after:
+            if step in after and step < steps:
                 _record(problem, after[step], step, curves)
             if progress:
                 progress(step, loss)
+            if watch and watch.is_over(step):
+                break
         if not np.isfinite(problem.values).all():
             status = "diverged"
+        if watch and status == "finished":
+            watch.restore()
+        if steps and (status == "finished" or step == steps):
+            _record(problem, after.get(steps, ()), step, curves)
     return Outcome(status, step, curves)
+
+
+class _Watch:
+    """Early stopping at work: looks at the validation loss and keeps the best weights."""
+
+    def __init__(self, rule: EarlyStopping, problem: Problem) -> None:
+        assert isinstance(problem, NetworkProblem), "early stopping looks at validation data"
+        self._rule = rule
+        self._problem = problem
+        self._best_loss = float("inf")
+        self._best = problem.snapshot()
+        self._looks_since = 0
+
+    def is_over(self, step: int) -> bool:
+        """Look if it is time to, and say whether patience has run out."""
+        if step % self._rule.every:
+            return False
+        loss, _ = self._problem.evaluate("validation")
+        if loss < self._best_loss:
+            self._best_loss, self._best, self._looks_since = loss, self._problem.snapshot(), 0
+        else:
+            self._looks_since += 1
+        return self._looks_since >= self._rule.patience
+
+    def restore(self) -> None:
+        """Go back to the weights of the best look."""
+        self._problem.restore(self._best)
 
 
 def _by_step(

@@ -8,7 +8,7 @@ import re
 import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_text
+from chapter6.jobs.common import add_study_argument, study_of
 from chapter6.report.numbers import duration, number
 from chapter6.report.page import render_page
 from chapter6.report.prose import remarks
@@ -32,7 +33,7 @@ from chapter6.report.views import (
     SettingsView,
 )
 from chapter6.study.paths import replicate_files
-from chapter6.study.plan import Experiment, Study, Variant, load_study
+from chapter6.study.plan import Experiment, Study, Variant
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +46,23 @@ Record = Mapping[str, Any]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--results", default="results", type=Path, help="folder of results")
-    parser.add_argument("--output", default="reports/html/index.html", type=Path, help="the page")
-    parser.add_argument("--text", default="reports/text/en", type=Path, help="prose, named by its language")
-    parser.add_argument("--config", type=json.loads, help="configuration as JSON (default: its file)")
+    add_study_argument(parser)
+    parser.add_argument("--results", type=Path, help="folder of results (default: the study's)")
+    parser.add_argument("--output", type=Path, help="the page (default: the study's)")
+    parser.add_argument(
+        "--text", default="reports/text/en", type=Path, help="folder of the prose, named by its language"
+    )
     parser.add_argument("--incomplete", action="store_true", help="a job failed: say so, show what there is")
 
 
 def run(args: Namespace) -> None:
     """Gather the results and write the page."""
-    study = load_study(args.config)
-    language = args.text.name
-    page = gather(study, args.results, args.text, args.incomplete)
-    write_text(args.output, render_page(page, language))
+    study = study_of(args)
+    results, output = args.results or Path(study.paths.results), args.output or Path(study.paths.page)
+    page = gather(study, results, args.text, args.incomplete)
+    write_text(output, render_page(page, args.text.name))
     missing = [experiment.id for experiment in page.experiments if experiment.missing]
-    log.info("wrote %s%s", args.output, f", without all of {', '.join(missing)}" if missing else "")
+    log.info("wrote %s%s", output, f", without all of {', '.join(missing)}" if missing else "")
 
 
 def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False) -> PageView:
@@ -197,23 +200,38 @@ def _claim(name: str, says: str, verdict: Record, remark: str) -> ClaimView:
     """Return a claim as the page shows it; ``verdict`` is empty where it was not judged."""
     if not verdict:
         return ClaimView(name, says, remark=remark)
-    known = {field.name for field in fields(PartView)}
-    parts = [{key: value for key, value in part.items() if key in known} for part in verdict["parts"]]
     return ClaimView(
         id=name,
         statement=verdict["statement"],
         verdict=verdict["verdict"],
         sentence=verdict.get("sentence") or "",
         **{key: verdict.get(key) for key in ("estimate", "low", "high", "replicates")},
-        parts=tuple(_part(part) for part in parts),
+        parts=tuple(_part(part) for part in verdict["parts"]),
         remark=remark,
     )
 
 
-def _part(part: Mapping[str, Any]) -> PartView:
-    words = {key: str(part.get(key) or "") for key in ("label", "verdict", "track", "metric", "correction", "outcome")}
-    numbers = {key: part.get(key) for key in ("margin", "estimate", "low", "high", "confidence", "replicates")}
-    return PartView(**words, **numbers, variants=tuple(part.get("variants") or ()))
+def _part(part: Record) -> PartView:
+    """Return one comparison; its words may be absent or null."""
+    names = ("label", "verdict", "track", "metric", "correction", "outcome", "unit", "scale")
+    label, verdict, track, metric, correction, outcome, unit, scale = (str(part.get(name) or "") for name in names)
+    return PartView(
+        label=label,
+        verdict=verdict,
+        track=track,
+        variants=tuple(part.get("variants") or ()),
+        metric=metric,
+        unit=unit,
+        scale=scale,
+        margin=part.get("margin"),
+        estimate=part.get("estimate"),
+        low=part.get("low"),
+        high=part.get("high"),
+        confidence=part.get("confidence"),
+        correction=correction,
+        replicates=part.get("replicates"),
+        outcome=outcome,
+    )
 
 
 def _settings(experiment: Experiment, words: Strings) -> SettingsView:
@@ -283,7 +301,7 @@ def _study_facts(study: Study, records: Sequence[Record], text: Strings) -> list
     if records:
         days = sorted({record["started"][:10] for record in records})
         facts.append((text["training"], duration(sum(record["seconds"] for record in records))))
-        facts.append((text["trained"], days[0] if len(days) == 1 else f"{days[0]} – {days[-1]}"))
+        facts.append((text["trained"], days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
     facts.append((text["written"], datetime.now(UTC).date().isoformat()))
     return [*facts, (text["commit"], commit())] if commit() else facts
 

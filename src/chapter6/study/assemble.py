@@ -56,9 +56,7 @@ def _problem(run: Run, streams: Streams, dataset: Dataset | None, dtype: DTypeLi
         activation=Activation.build(network["activation"]),
         initializer=Initializer.build(network["initializer"]),
     )
-    indices = draw_indices(
-        streams("batches"), len(splits["train"]), run["steps"], run["batch_size"], run["sampling"]
-    )
+    indices = draw_indices(streams("batches"), len(splits["train"]), run["steps"], run["batch_size"], run["sampling"])
     return NetworkProblem(
         architecture,
         architecture.initial_parameters(streams, dtype),
@@ -77,19 +75,16 @@ def _splits(run: Run, streams: Streams, dataset: Dataset | None) -> dict[str, Ex
         return {"train": Examples(streams("noise").standard_normal(size), directions)}
     assert dataset is not None, "a run on MNIST needs the data set"
     scale = 1 / 255
-    return {
-        "train": Examples(dataset.train_images, dataset.train_labels, scale).first(data["examples"]),
-        "test": Examples(dataset.test_images, dataset.test_labels, scale),
-    }
+    train = Examples(dataset.train_images, dataset.train_labels, scale).first(data["examples"])
+    splits = {"train": train, "test": Examples(dataset.test_images, dataset.test_labels, scale)}
+    if data["validation"]:
+        splits["validation"], splits["train"] = train.split(data["validation"], streams("split"))
+    return splits
 
 
 def _recordings(run: Run) -> list[Recording]:
-    return [
-        Recording(Measurement.build(record["measure"]), _steps(record["steps"])) for record in run["record"]
-    ]
+    return [Recording(Measurement.build(record["measure"]), _steps(record["steps"])) for record in run["record"]]
 
 
 def _steps(schedules: list[list[int]]) -> frozenset[int]:
-    return frozenset(
-        step for first, every, last in schedules for step in range(first, last + 1, every)
-    )
+    return frozenset(step for first, every, last in schedules for step in range(first, last + 1, every))

@@ -16,7 +16,7 @@ from chapter6.engine.measurements import Measurement
 from chapter6.figures.recipes import Figure
 from chapter6.registry import StudyError
 from chapter6.study.paths import Paths
-from chapter6.study.resolve import OWN_KEYS, Draft, drafts
+from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts
 from chapter6.study.schema import parse
 from chapter6.study.spec import ExperimentSpec, RunSpec, StudyConfig, load_config, load_experiment, read_yaml
 
@@ -123,7 +123,10 @@ def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -
 
 def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Experiment:
     """Resolve an experiment; ``place`` is the file that messages name."""
-    variants = {draft.name: resolve(draft, spec, config, place) for draft in drafts(spec)}
+    try:
+        variants = {draft.name: resolve(draft, spec, config, place) for draft in list(drafts(spec))}
+    except MergeError as error:
+        raise StudyError(f"{place}: {error}") from None
     claims = [
         Claim(
             id=claim.id,
@@ -154,7 +157,7 @@ def resolve(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str)
         raise StudyError(f"{place}: variant {draft.name!r}: replicates: must be 1 or more, not {replicates!r}")
     return Variant(
         name=draft.name,
-        label=str(own.get("label", draft.name)),
+        label=str(draft.label),
         track=str(own.get("track", "book")),
         axes=draft.axes,
         replicates=min(replicates, budget.replicates or replicates),
@@ -179,8 +182,7 @@ def _within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, A
     plain["steps"] = steps
     plain["data"]["examples"] = examples
     plain["record"] = [
-        {"measure": record.measure.model_dump(mode="json"), "steps": record.steps(steps)}
-        for record in run.record
+        {"measure": record.measure.model_dump(mode="json"), "steps": record.steps(steps)} for record in run.record
     ]
     return plain
 

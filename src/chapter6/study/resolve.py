@@ -13,11 +13,16 @@ from chapter6.study.spec import ExperimentSpec
 OWN_KEYS = ("label", "track", "replicates")  # of a variant, beside the settings of its run
 
 
+class MergeError(StudyError):
+    """Settings that cannot be laid over each other."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """A variant before validation: merged settings and where it stands on the sweep's axes."""
 
     name: str
+    label: str
     settings: Mapping[str, Any]
     axes: Mapping[str, Any]
 
@@ -25,7 +30,10 @@ class Draft:
 def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
     """Yield every variant of ``experiment``: its variants, each multiplied by all axes of the sweep."""
     listed = experiment.variants or {"": {}}
-    start = [Draft(name, merge(experiment.base, settings), {}) for name, settings in listed.items()]
+    start = [
+        Draft(name, settings.get("label", name), merge(experiment.base, settings), {})
+        for name, settings in listed.items()
+    ]
     axes = [list(_levels(axis, levels)) for axis, levels in experiment.sweep.items()]
     for draft, *levels in product(start, *axes):
         for level in levels:
@@ -60,7 +68,7 @@ def _compatible(old: Any, change: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _scaled(key: str, old: Any, factor: Any) -> float:
     if isinstance(old, bool) or not isinstance(old, int | float) or not isinstance(factor, int | float):
-        raise StudyError(f"{key}: 'times: {factor!r}' multiplies a number, but the value below it is {old!r}")
+        raise MergeError(f"{key}: 'times: {factor!r}' multiplies a number, but the value below it is {old!r}")
     return old * factor
 
 
@@ -69,11 +77,12 @@ def _levels(axis: str, levels: Any) -> Iterator[Draft]:
     if isinstance(levels, Mapping):
         for level, settings in levels.items():
             name = level if isinstance(level, str) else f"{axis}-{_number(level)}"
-            yield Draft(name, settings, {axis: level})
+            yield Draft(name, settings.get("label", name.replace("-", " ")), settings, {axis: level})
         return
     leaf = axis.split(".")[-1]
     for value in levels:
-        yield Draft(f"{leaf}-{_number(value)}", nested(axis, value), {leaf: value})
+        title = f"{leaf.replace('_', ' ')} {_number(value)}"
+        yield Draft(f"{leaf}-{_number(value)}", title, nested(axis, value), {leaf: value})
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
@@ -85,7 +94,8 @@ def nested(key: str, value: Any) -> dict[str, Any]:
 
 def _applied(draft: Draft, level: Draft) -> Draft:
     name = f"{draft.name}_{level.name}" if draft.name else level.name
-    return Draft(name, merge(draft.settings, level.settings), {**draft.axes, **level.axes})
+    label = f"{draft.label}, {level.label}" if draft.label else level.label
+    return Draft(name, label, merge(draft.settings, level.settings), {**draft.axes, **level.axes})
 
 
 def _number(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -22,8 +22,8 @@ class Model(BaseModel):
     model_config = STRICT
 
 
-@lru_cache(maxsize=None)
-def model_of(cls: Any) -> type[BaseModel]:
+@cache
+def model_of(cls: Any) -> Any:
     """Return the model of a dataclass; a family's member also has its ``kind``."""
     hints = get_type_hints(cls, include_extras=True)
     definitions: dict[str, Any] = {}
@@ -36,7 +36,7 @@ def model_of(cls: Any) -> type[BaseModel]:
 
 def member_of(family: type[Family]) -> Any:
     """Return the type "one member of ``family``", written ``{kind: ..., ...}`` or as the bare kind."""
-    models = tuple(model_of(member) for member in family.members.values())
+    models = tuple(model_of(member) for member in family.members.values())  # type: ignore[arg-type]
     union = Union[models] if len(models) > 1 else models[0]  # noqa: UP007 (a union built at run time)
     tagged = Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union
     return Annotated[tagged, BeforeValidator(_expand_kind)]

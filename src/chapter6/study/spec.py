@@ -17,7 +17,7 @@ from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.surfaces import Surface
 from chapter6.figures.recipes import Figure
-from chapter6.registry import Count, Index, Names, StudyError
+from chapter6.registry import Count, Index, Names, Share, StudyError
 from chapter6.study.paths import IDENTIFIER
 from chapter6.study.schema import Model, member_of, parse
 
@@ -47,6 +47,7 @@ class DataSpec(Model):
 
     source: Literal["mnist", "noise"] = "mnist"
     examples: Count | None = Field(None, description="how many, from the first on; null means all")
+    validation: Share = Field(0.0, description="share of the examples held out for validation, drawn at random")
     inputs: Count = Field(784, description="inputs of one example; 784 for MNIST")
 
 
@@ -64,12 +65,12 @@ class RecordSpec(Model):
     measure: MeasurementSpec
     at: Literal["end"] | ScheduleSpec | tuple[ScheduleSpec, ...] = "end"
 
-    def steps(self, total: int) -> list[tuple[int, int, int]]:
-        """Return (first, every, last) triples for a run of ``total`` updates."""
+    def steps(self, total: int) -> list[list[int]]:
+        """Return [first, every, last] for each schedule of a run of ``total`` updates."""
         if self.at == "end":
-            return [(total, 1, total)]
+            return [[total, 1, total]]
         schedules = self.at if isinstance(self.at, tuple) else (self.at,)
-        return [(s.first, s.every, total if s.last is None else min(s.last, total)) for s in schedules]
+        return [[s.first, s.every, total if s.last is None else min(s.last, total)] for s in schedules]
 
 
 class RunSpec(Model):
@@ -99,6 +100,8 @@ class RunSpec(Model):
             measurement = Measurement.members[record.measure.kind]
             if measurement.subject.__name__ != subject:
                 raise ValueError(f"measurement {record.measure.kind!r} does not fit what the run trains")
+            if "validation" in Measurement.build(record.measure.model_dump()).splits_read and not self.data.validation:
+                raise ValueError("validation data are read, but none are held out: data.validation is 0")
         return self
 
 

@@ -1,0 +1,120 @@
+"""Whatever is wrong stops before any job, with one message that names file, key, value and choices."""
+
+import re
+
+import pytest
+
+from chapter6.registry import StudyError
+from chapter6.study.plan import load_study
+
+RUN = {"network": {"hidden": [10]}, "steps": 20, "optimizer": {"kind": "sgd"}}
+CHECK = {"kind": "ordering", "metric": "loss", "split": "batch", "lower": "fast", "than": "slow"}
+BAD = {
+    "unknown optimizer": ({"base": RUN | {"optimizer": "sdg"}}, ["variant 'slow'", "optimizer", "'sdg'", "adam"]),
+    "misspelt key of a part": (
+        {"base": RUN | {"optimizer": {"kind": "sgd", "learning_rte": 1}}},
+        ["optimizer.learning_rte", "unknown key", "learning_rate"],
+    ),
+    "misspelt key of a run": ({"base": RUN | {"step": 3}}, ["step", "unknown key", "batch_size", "steps"]),
+    "misspelt key of an experiment": ({"questoin": "?"}, ["questoin", "unknown key", "question"]),
+    "negative learning rate": (
+        {"base": RUN | {"optimizer": {"kind": "sgd"}}, "variants": {"a": {"optimizer": {"learning_rate": -1}}}},
+        ["optimizer.learning_rate", "greater than 0", "-1"],
+    ),
+    "replicates 0": ({"replicates": 0}, ["replicates", "greater than 0", "0"]),
+    "replicates 0 of a variant": ({"variants": {"a": {"replicates": 0}}}, ["'a'", "replicates", "0"]),
+    "claim about no variant": (
+        {"claims": [{"id": "C1", "says": "x", "check": CHECK | {"lower": "quick"}}]},
+        ["C1", "'quick'", "slow, fast"],
+    ),
+    "claim about no metric": (
+        {"claims": [{"id": "C1", "says": "x", "check": CHECK | {"metric": "rank", "split": "train"}}]},
+        ["C1", "rank", "not recorded", "batch loss"],
+    ),
+    "claim with two combinations": (
+        {"claims": [{"id": "C1", "says": "x", "check": CHECK, "any_of": [CHECK]}]},
+        ["claims.0", "exactly one of"],
+    ),
+    "unknown check": ({"claims": [{"id": "C1", "says": "x", "check": {"kind": "vibes"}}]}, ["vibes", "ordering"]),
+    "unknown figure": ({"figures": [{"kind": "pie"}]}, ["figures.0", "pie", "curves"]),
+    "unknown split": (
+        {"base": RUN | {"record": [{"measure": {"kind": "evaluation", "splits": ["tset"]}}]}},
+        ["splits.0", "tset", "test"],
+    ),
+    "validation data that are not held out": (
+        {"base": RUN | {"record": [{"measure": {"kind": "evaluation", "splits": ["validation"]}}]}},
+        ["validation"],
+    ),
+    "too many images": ({"base": RUN | {"data": {"examples": 70000}}}, ["data.examples", "60000", "70000"]),
+    "network and surface": ({"base": RUN | {"surface": "bowl"}}, ["either a network or a point"]),
+    "measurement that does not fit": (
+        {"base": RUN | {"record": [{"measure": "position"}]}},
+        ["position", "does not fit"],
+    ),
+    "id with a path": ({"id": "../evil"}, ["id", "'../evil'"]),
+    "variant with a path": ({"variants": {"../evil": {}}}, ["variants", "../evil"]),
+    "times without a number below": (
+        {"variants": {"a": {"regularizer": {"kind": "l2"}}, "b": {"regularizer": {"strength": {"times": 2}}}}},
+        ["strength", "times", "2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_experiment_with_a_mistake_is_refused_by_name(project, name):
+    changes, wanted = BAD[name]
+    with pytest.raises(StudyError) as refused:
+        load_study(root=project({"claims": []} | changes))
+    message = str(refused.value)
+    for text in ("9.9-demo.yaml", *wanted):
+        assert text in message
+    assert "Traceback" not in message
+    assert "pydantic" not in message
+
+
+CONFIG = {
+    "unknown key": ({"replicate": 3}, ["replicate", "unknown key", "replicates"]),
+    "replicates 0": ({"replicates": 0}, ["replicates", "greater than 0", "0"]),
+    "unknown preset": ({"preset": "slow"}, ["preset", "'slow'", "full"]),
+    "wrong type": ({"data": {"mirrors": 3}}, ["data.mirrors", "3"]),
+    "unknown experiment": ({"only": "6.9-none"}, ["'6.9-none'", "9.9-demo"]),
+}
+
+
+@pytest.mark.parametrize("name", CONFIG)
+def test_a_configuration_with_a_mistake_is_refused_by_name(project, name):
+    config, wanted = CONFIG[name]
+    with pytest.raises(StudyError) as refused:
+        load_study(root=project(config=config))
+    for text in wanted:
+        assert text in str(refused.value)
+
+
+def test_two_experiments_with_one_id_are_refused(project):
+    project()
+    with pytest.raises(StudyError, match=r"other\.yaml: id: '9\.9-demo' is already the id of .*9\.9-demo\.yaml"):
+        load_study(root=project(name="other.yaml"))
+
+
+YAML = {
+    "syntax": ("id: [1, 2", "not valid YAML.*line"),
+    "a tag": ("id: !!python/object/apply:os.system [ls]", "not valid YAML.*python/object"),
+    "an alias": ("a: &a [1]\nb: *a", "not valid YAML: aliases are not allowed.*line 2"),
+    "a key twice": ("id: a\nid: b", "not valid YAML: key 'id' stands twice.*line"),
+    "no mapping": ("- 1", "expected keys and values"),
+    "nothing": ("", "expected keys and values"),
+}
+
+
+@pytest.mark.parametrize("name", YAML)
+def test_yaml_that_is_broken_or_hostile_is_refused_with_its_place(project, name):
+    text, message = YAML[name]
+    with pytest.raises(StudyError, match=f"9.9-demo.yaml: {message}"):
+        load_study(root=project(text=text))
+
+
+def test_a_message_is_one_line_a_mistake(project):
+    with pytest.raises(StudyError) as refused:
+        load_study(root=project({"base": RUN | {"optimizer": "sdg"}, "claims": []}))
+    assert len(str(refused.value).splitlines()) <= 2
+    assert re.search(r"choose from .*adam", str(refused.value))

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+from chapter6.study.plan import load_study
+from chapter6.study.resolve import merge, nested
+
+
+@pytest.fixture
+def demo(project):
+    return lambda changes=None, **config: load_study(
+        root=project(changes, config={"replicates": 3} | config)
+    ).experiments["9.9-demo"]
+
+
+def test_a_variant_is_the_base_with_its_changes(demo):
+    variants = demo().variants
+    assert list(variants) == ["slow", "fast"]
+    assert variants["fast"].run["optimizer"] == {"kind": "sgd", "learning_rate": 0.1}
+    assert variants["fast"].run["network"]["hidden"] == [10]
+
+
+def test_defaults_stand_in_the_resolved_run(demo):
+    run = demo().variants["slow"].run
+    assert run["network"]["initializer"] == {"kind": "he"}
+    assert run["sampling"] == "replacement"
+    assert run["data"]["examples"] == 60000
+
+
+def test_canonical_text_depends_on_content_and_not_on_order(demo):
+    first = demo({"base": {"steps": 20, "network": {"hidden": [10]}, "optimizer": "sgd"}, "claims": []})
+    second = demo({"base": {"optimizer": "sgd", "network": {"hidden": [10]}, "steps": 20}, "claims": []})
+    assert first.variants["slow"].canonical == second.variants["slow"].canonical
+    assert json.loads(first.variants["slow"].canonical) == first.variants["slow"].run
+
+
+def test_a_sweep_multiplies_its_axes_and_variants(demo):
+    sweep = {"depth": {1: {}, 2: {"network": {"hidden": [10, 10]}}}, "batch_size": [8, 16, 32]}
+    variants = demo({"sweep": sweep, "claims": []}).variants
+    assert len(variants) == 2 * 2 * 3
+    chosen = variants["fast_depth-2_batch_size-32"]
+    assert chosen.axes == {"depth": 2, "batch_size": 32}
+    assert (chosen.run["batch_size"], chosen.run["network"]["hidden"]) == (32, [10, 10])
+    assert chosen.label == "fast, depth 2, batch size 32"
+
+
+def test_times_multiplies_what_is_below(demo):
+    sweep = {"rate": {10: {"optimizer": {"learning_rate": {"times": 10}}}}}
+    variants = demo({"sweep": sweep, "claims": []}).variants
+    assert variants["slow_rate-10"].run["optimizer"]["learning_rate"] == pytest.approx(0.1)
+
+
+def test_another_kind_leaves_nothing_of_the_old_one_behind():
+    base = {"optimizer": {"kind": "momentum", "momentum": 0.8}}
+    assert merge(base, {"optimizer": {"kind": "sgd"}}) == {"optimizer": {"kind": "sgd"}}
+    assert merge(base, {"optimizer": {"learning_rate": 1}})["optimizer"]["momentum"] == 0.8
+    relu = {"kind": "relu", "x": 1}
+    assert merge({"activation": "relu"}, {"activation": relu})["activation"] == relu
+
+
+def test_nested_puts_a_value_under_a_dotted_key():
+    assert nested("a.b.c", 1) == {"a": {"b": {"c": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"), [(10, [(0, 9), (10, 11)]), (12, [(0, 11)]), (5, [(0, 4), (5, 9), (10, 11)])]
+)
+def test_blocks_cover_every_replicate_once(demo, size, wanted):
+    blocks = list(demo(replicates=12).blocks(size))
+    assert [(b.first, b.last) for b in blocks if b.variant.name == "slow"] == wanted
+
+
+def test_more_replicates_leave_full_blocks_as_they_are(demo):
+    few, many = ({(b.first, b.last) for b in demo(replicates=n).blocks(10)} for n in (10, 20))
+    assert few < many
+
+
+def test_a_preset_caps_budgets_and_nothing_else(demo):
+    presets = {"full": {}, "tiny": {"replicates": 1, "max_steps": 5, "max_examples": 100}}
+    full, tiny = (demo(preset=name, presets=presets).variants["fast"] for name in presets)
+    assert (full.replicates, full.run["steps"], full.run["data"]["examples"]) == (3, 20, 60000)
+    assert (tiny.replicates, tiny.run["steps"], tiny.run["data"]["examples"]) == (1, 5, 100)
+    assert full.run["optimizer"] == tiny.run["optimizer"]
+
+
+def test_an_experiments_own_replicates_win_over_the_studys(demo):
+    assert demo({"replicates": 7}).variants["slow"].replicates == 7
+    assert demo({"variants": {"slow": {"replicates": 2}, "fast": {}}}).variants["slow"].replicates == 2
+
+
+def test_only_selects(project):
+    project()
+    project({"id": "9.9-other"}, name="9.9-other.yaml")
+    study = load_study({"only": "9.9-other"}, root=project())
+    assert list(study.experiments) == ["9.9-other"]

@@ -48,9 +48,7 @@ class Family:
         arguments = dict(spec)
         kind = arguments.pop("kind", None)
         if kind not in cls.members:
-            raise StudyError(
-                f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(cls.members)}"
-            )
+            raise StudyError(f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(cls.members)}")
         member: type[Self] = cls.members[kind]
         known = {field.name for field in fields(member)}  # type: ignore[arg-type]
         for name in arguments.keys() - known:

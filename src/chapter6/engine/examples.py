@@ -50,7 +50,13 @@ class Examples:
         """Yield scaled images and targets in order, ``size`` examples at a time (the last may be smaller)."""
         for start in range(0, len(self), size):
             window = slice(start, start + size)
-            yield np.multiply(self.images[window], self.scale, dtype=dtype), self.targets[window]
+            images = self.images[window]
+            yield self.scaled(images, np.empty(images.shape, dtype)), self.targets[window]
+
+    def scaled(self, images: NDArray[Any], out: Array) -> Array:
+        """Write ``images`` times the scale into ``out``, computed in its type."""
+        np.multiply(images, self.scale, out=out, dtype=out.dtype, casting="unsafe")
+        return out
 
 
 class Batches:
@@ -68,7 +74,7 @@ class Batches:
         """Return batch number ``step`` (from 0): images (batch, inputs) and targets, both reused buffers."""
         rows = self._indices[step]
         np.take(self._examples.images, rows, axis=0, out=self._stored, mode="clip")
-        np.multiply(self._stored, self._examples.scale, out=self._scaled, casting="unsafe")
+        self._examples.scaled(self._stored, self._scaled)
         np.take(self._examples.targets, rows, axis=0, out=self._targets, mode="clip")
         return self._scaled, self._targets
 
@@ -84,5 +90,7 @@ def draw_indices(rng: Generator, examples: int, steps: int, batch_size: int, sam
         return rng.integers(0, examples, size=(steps, batch_size), dtype=np.uint32)
     per_epoch = examples // batch_size
     epochs = -(-steps // per_epoch)
-    order = [rng.permutation(examples)[: per_epoch * batch_size] for _ in range(epochs)]
-    return np.concatenate(order).astype(np.uint32).reshape(-1, batch_size)[:steps]
+    order = np.empty((epochs, per_epoch * batch_size), dtype=np.uint32)
+    for epoch in order:
+        epoch[:] = rng.permutation(examples)[: len(epoch)]
+    return order.reshape(-1, batch_size)[:steps]

@@ -107,8 +107,11 @@ class Normalization(Layer):
     In evaluation mean and variance are the running averages.
     """
 
-    def __init__(self, kind: BatchNormalization, name: str, parameters: Parameters, batch_size: int) -> None:
+    def __init__(
+        self, kind: BatchNormalization, name: str, parameters: Parameters, batch_size: int, learns: bool = True
+    ) -> None:
         self._kind = kind
+        self._learns = learns
         self.gain, self.gain_gradient = _views(parameters, f"gains/{name}")
         self.shift, self.shift_gradient = _views(parameters, f"shifts/{name}")
         zeros = np.zeros_like(self.gain)
@@ -126,7 +129,8 @@ class Normalization(Layer):
             np.subtract(x, mean, out=xhat)
             np.multiply(xhat, xhat, out=self._output)
             variance: Array = (self._ones @ self._output) / len(x)
-            self._update_running(mean, variance)
+            if self._learns:
+                self._update_running(mean, variance)
         else:
             np.subtract(x, self.running_mean, out=xhat)
             variance = self.running_variance
@@ -191,7 +195,7 @@ class Standard(Dropout):
 
 @dataclass(frozen=True)
 class Inverted(Dropout):
-    """Inverted dropout, today's form: divided by 1 - ratio in training, untouched in evaluation."""
+    """Inverted dropout, today's form of section 6.4.3: divided by 1 - ratio in training, untouched in evaluation."""
 
     @property
     def training_scale(self) -> float:

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from chapter6.engine.parameters import Array
 
 
+def softmax(logits: Array) -> Array:
+    """Return the probabilities of each row, shifted by its maximum so that nothing overflows."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
 class Loss:
     """A mean over the examples of a batch; buffers belong to one batch size."""
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from chapter6.engine.parameters import Array
-from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
+from chapter6.engine.problems import Classifier, NetworkProblem, Problem, SurfaceProblem
 from chapter6.registry import Count, Family, Positive
 
 Reading = tuple[str, str, float | Array]
@@ -78,7 +78,8 @@ class Misalignment(Measurement):
             np.linspace(-self.half_height, self.half_height, self.points),
         )
         slope_x, slope_y = problem.surface.gradient(x, y)
-        cosine = (slope_x * x + slope_y * y) / (np.hypot(slope_x, slope_y) * np.hypot(x, y))
+        lengths = np.hypot(slope_x, slope_y) * np.hypot(x, y)
+        cosine = (slope_x * x + slope_y * y)[lengths > 0] / lengths[lengths > 0]  # the minimum has no direction
         angle = np.degrees(np.arccos(cosine.clip(-1, 1)))
         yield "train", "angle", float(np.median(angle))
         yield "train", "misaligned_share", float((angle > self.degrees).mean())
@@ -92,6 +93,7 @@ class BatchLoss(Measurement, key="batch_loss"):
     is computed: it belongs to the weights before the update and is recorded one step earlier.
     """
 
+    subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
     metrics: ClassVar[tuple[str, ...]] = ("loss",)
     after_update: bool = False
 
@@ -102,7 +104,7 @@ class BatchLoss(Measurement, key="batch_loss"):
 
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield the loss of the current batch."""
-        assert isinstance(problem, NetworkProblem)
+        assert isinstance(problem, Classifier)
         yield "batch", "loss", problem.loss_after_update() if self.after_update else problem.batch_loss
 
 
@@ -110,6 +112,7 @@ class BatchLoss(Measurement, key="batch_loss"):
 class Evaluation(Measurement):
     """Loss (without penalty) and accuracy over whole splits."""
 
+    subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
     metrics: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
     splits: tuple[Split, ...] = ("train", "test")
 
@@ -120,7 +123,7 @@ class Evaluation(Measurement):
 
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield loss and accuracy of each split."""
-        assert isinstance(problem, NetworkProblem)
+        assert isinstance(problem, Classifier)
         for split in self.splits:
             loss, accuracy = problem.evaluate(split)
             yield split, "loss", loss

@@ -44,9 +44,16 @@ class Architecture:
                 slots += BatchNormalization.slots(name, width)
         return slots
 
-    def initial_parameters(self, streams: Streams, dtype: DTypeLike) -> Parameters:
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(slot.size for slot in self.slots())
+
+    def initial_parameters(
+        self, streams: Streams, dtype: DTypeLike, storage: tuple[Array, Array] | None = None
+    ) -> Parameters:
         """Return parameters with initial weights, each layer drawing from a stream of its own."""
-        parameters = Parameters(self.slots(), dtype)
+        parameters = Parameters(self.slots(), dtype, storage)
         for name, inputs, outputs in self.affine_shapes:
             draw = streams(f"weights/{name}").standard_normal((inputs, outputs))
             parameters.value_of[f"weights/{name}"][...] = self.initializer.weights(draw)
@@ -56,16 +63,22 @@ class Architecture:
 class Network:
     """The layers of ``architecture`` bound to ``parameters`` and one batch size.
 
-    Several networks may share one :class:`Parameters`: one for the training batches, others to evaluate. Only
-    training with dropout needs ``streams``.
+    Several networks may share one :class:`Parameters`: one learns from the training batches, others look on, which
+    leaves no trace in batch normalization's running averages. Only a training pass with dropout needs ``streams``.
     """
 
     def __init__(
-        self, architecture: Architecture, parameters: Parameters, batch_size: int, streams: Streams | None = None
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        batch_size: int,
+        streams: Streams | None = None,
+        learns: bool = True,
     ) -> None:
         self.architecture = architecture
         self.parameters = parameters
         self.batch_size = batch_size
+        self.learns = learns
         self.layers: list[Layer] = []
         self.nonlinearities: list[Nonlinearity] = []
         names = [name for name, _, _ in architecture.affine_shapes]
@@ -84,7 +97,7 @@ class Network:
         self.nonlinearities.append(nonlinearity)
         self.layers.append(nonlinearity)
         if kind := architecture.batch_normalization:
-            normalization = Normalization(kind, name, parameters, self.batch_size)
+            normalization = Normalization(kind, name, parameters, self.batch_size, self.learns)
             self.layers.insert(len(self.layers) - (kind.placement == "before"), normalization)
         if architecture.dropout:
             rng = streams(f"dropout/{name}") if streams else None

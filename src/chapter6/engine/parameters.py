@@ -32,16 +32,18 @@ class Parameters:
 
     Weights come first, then gains and biases, so that a penalty on the weights touches one contiguous
     slice: ``values[:decayed]``. Gains start at one, everything else at zero. ``statistics`` holds what is neither
-    trained nor differentiated but belongs to the network: the running averages of batch normalization.
+    trained nor differentiated but belongs to the network: the running averages of batch normalization. With
+    ``storage``, two zeroed arrays of the right size, several networks may share one pair of buffers.
     """
 
-    def __init__(self, slots: Sequence[Slot], dtype: DTypeLike) -> None:
+    def __init__(self, slots: Sequence[Slot], dtype: DTypeLike, storage: tuple[Array, Array] | None = None) -> None:
         ordered = [s for s in slots if s.role == "weight"] + [s for s in slots if s.role != "weight"]
         total = sum(slot.size for slot in ordered)
         self.slots = tuple(ordered)
         self.decayed = sum(slot.size for slot in ordered if slot.role == "weight")
-        self.values: Array = np.zeros(total, dtype)
-        self.gradient: Array = np.zeros(total, dtype)
+        self.values: Array
+        self.gradient: Array
+        self.values, self.gradient = storage or (np.zeros(total, dtype), np.zeros(total, dtype))
         self.statistics: dict[str, Array] = {}
         self.value_of: dict[str, Array] = {}
         self.gradient_of: dict[str, Array] = {}

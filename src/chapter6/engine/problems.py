@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.examples import Batches, Examples
+from chapter6.engine.losses import softmax
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Array, Parameters
 from chapter6.engine.regularizers import Regularizer
@@ -45,11 +46,25 @@ class SurfaceProblem(Problem):
         return float(self.surface.value(x, y))
 
 
-class NetworkProblem(Problem):
+class Classifier(Problem):
+    """What predicts labels; ``splits`` maps a split's name to its examples, ``batch_loss`` is the last pass's."""
+
+    splits: Mapping[str, Examples]
+    batch_loss: float
+
+    @abstractmethod
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
+
+    @abstractmethod
+    def loss_after_update(self) -> float:
+        """Return the loss of the current batch under the updated weights: a second forward pass."""
+
+
+class NetworkProblem(Classifier):
     """A network trained on the mini-batches that ``indices`` (steps, batch) name among the train split.
 
-    ``splits`` maps a split's name to its examples; ``regularizer`` adds its penalty to gradient and training
-    loss.
+    ``regularizer`` adds its penalty to gradient and training loss; only dropout needs ``streams``.
     """
 
     def __init__(
@@ -67,6 +82,7 @@ class NetworkProblem(Problem):
         self.gradient = parameters.gradient
         self.splits = splits
         self.regularizer = regularizer
+        self.streams = streams
         self.batches = Batches(splits["train"], indices, self.dtype)
         self._weights = self.values[: parameters.decayed]
         self._weights_gradient = self.gradient[: parameters.decayed]
@@ -94,7 +110,7 @@ class NetworkProblem(Problem):
         """Return the loss of the current batch under the updated weights: a second forward pass."""
         if self.batch is None:
             return float("nan")
-        loss = self._network.loss(*self.batch, training=True)
+        loss = self.evaluator(self._network.batch_size).loss(*self.batch, training=True)
         return loss if self.regularizer is None else loss + self.regularizer.penalty(self._weights)
 
     def evaluate(self, split: str) -> tuple[float, float]:
@@ -117,7 +133,42 @@ class NetworkProblem(Problem):
             array[...] = copy
 
     def evaluator(self, batch_size: int) -> Network:
-        """Return a network on the same parameters for batches of another size, kept for later calls."""
+        """Return a network that looks on, for batches of this size; it is kept for later calls."""
         if batch_size not in self._evaluators:
-            self._evaluators[batch_size] = Network(self.architecture, self.parameters, batch_size)
+            own = self.streams.within(f"evaluator-{batch_size}") if self.streams else None
+            self._evaluators[batch_size] = Network(self.architecture, self.parameters, batch_size, own, learns=False)
         return self._evaluators[batch_size]
+
+
+class EnsembleProblem(Classifier):
+    """Several networks trained side by side and evaluated by the mean of their output probabilities.
+
+    ``values`` and ``gradient`` are the buffers that the members' parameters share, one member after the other.
+    """
+
+    def __init__(self, members: Sequence[NetworkProblem], values: Array, gradient: Array) -> None:
+        self.members = members
+        self.values = values
+        self.gradient = gradient
+        self.splits = members[0].splits
+        self.batch_loss = float("nan")
+
+    def differentiate(self, step: int) -> float:
+        """Write every member's gradient; return the mean of their losses."""
+        self.batch_loss = sum(member.differentiate(step) for member in self.members) / len(self.members)
+        return self.batch_loss
+
+    def loss_after_update(self) -> float:
+        """Return the mean of the members' losses after the update."""
+        return sum(member.loss_after_update() for member in self.members) / len(self.members)
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Return mean loss and accuracy of the averaged probabilities."""
+        examples = self.splits[split]
+        loss, correct = 0.0, 0
+        for images, labels in examples.chunks(EVALUATION_CHUNK, self.values.dtype):
+            outputs = [softmax(member.evaluator(len(images)).forward(images)) for member in self.members]
+            mean = np.mean(outputs, axis=0)
+            loss -= float(np.log(mean[np.arange(len(labels)), labels]).sum())
+            correct += int((mean.argmax(axis=1) == labels).sum())
+        return loss / len(examples), correct / len(examples)

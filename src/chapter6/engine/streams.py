@@ -19,9 +19,14 @@ class Streams:
 
     seed: int
     replicate: int
+    prefix: str = ""
+
+    def within(self, name: str) -> Streams:
+        """Return streams of the same replicate whose purposes all lie within ``name``."""
+        return Streams(self.seed, self.replicate, f"{self.prefix}{name}/")
 
     def __call__(self, purpose: str) -> Generator:
         """Return a fresh generator at the start of the stream named ``purpose``."""
-        words = sha256(purpose.encode()).digest()[:16]
+        words = sha256(f"{self.prefix}{purpose}".encode()).digest()[:16]
         spawn_key = (self.replicate, int.from_bytes(words[:8], "big"), int.from_bytes(words[8:], "big"))
         return Generator(Philox(SeedSequence(self.seed, spawn_key=spawn_key)))

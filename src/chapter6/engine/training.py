@@ -84,18 +84,19 @@ def train(
                 _record(problem, before[step], step, curves)
             step += 1
             optimizer.step(problem.values, problem.gradient, state, step)
-            if step in after and step < steps:
-                _record(problem, after[step], step, curves)
             if progress:
                 progress(step, loss)
             if watch and watch.is_over(step):
                 break
+            if step in after and step < steps:
+                _record(problem, after[step], step, curves)
         if not np.isfinite(problem.values).all():
             status = "diverged"
         if watch and status == "finished":
             watch.restore()
         if steps and (status == "finished" or step == steps):
-            _record(problem, after.get(steps, ()), step, curves)
+            due = dict.fromkeys([*after.get(step, ()), *after.get(steps, ())])  # both, where stopped early
+            _record(problem, tuple(due), step, curves)
     return Outcome(status, step, curves)
 
 

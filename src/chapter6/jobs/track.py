@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -61,7 +61,7 @@ class Gathering:
     def entries(self) -> Iterator[Entry]:
         """Yield every variant that has a finished replicate, its replicates, and the summary."""
         origin = _origin()
-        trained = {v.name: list(self._records(v)) for v in self.experiment.variants.values()}
+        trained = {v.name: self._records(v) for v in self.experiment.variants.values()}
         for name, records in trained.items():
             if records:
                 variant = self.experiment.variants[name]
@@ -71,23 +71,23 @@ class Gathering:
         if everything:
             yield self._summary(everything, origin)
 
-    def _records(self, variant: Variant) -> Iterator[Record]:
-        """Yield the records of planned replicates that are trained, their two files whole and matching."""
-        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        for replicate in range(variant.replicates):
-            try:
-                record = read_json(replicate_files(folder, replicate)[1])
-                if self._is_planned(variant, record) and is_trained(folder, replicate, record["key"]):
-                    yield record
-                    continue
-            except (OSError, ValueError, LookupError, TypeError):
-                pass
-            log.warning("%s replicate %d is not trained as planned: left out", variant.name, replicate)
+    def _records(self, variant: Variant) -> list[Record]:
+        """Return the records of planned replicates that are trained, their two files whole and matching."""
+        read = {replicate: self._record(variant, replicate) for replicate in range(variant.replicates)}
+        missing = [str(replicate) for replicate, record in read.items() if record is None]
+        if missing:
+            log.warning("%s: left out, not trained as planned: %s", variant.name, ", ".join(missing))
+        return [record for record in read.values() if record is not None]
 
-    def _is_planned(self, variant: Variant, record: Record) -> bool:
-        """Whether the record is of the run that the configuration asks for now, tuples or lists alike."""
+    def _record(self, variant: Variant, replicate: int) -> Record | None:
+        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
         planned = [json.loads(variant.canonical), self.study.config.study_seed]
-        return [record["run"], record["seed"]] == planned
+        try:
+            record: Record = read_json(replicate_files(folder, replicate)[1])
+            is_planned = [record["run"], record["seed"]] == planned
+            return record if is_planned and is_trained(folder, replicate, record["key"]) else None
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
 
     def _parent(self, variant: Variant, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
         diverged = sum(record["outcome"] == "diverged" for record in records)
@@ -202,7 +202,7 @@ def _params(variant: Variant) -> dict[str, Any]:
     return flatten(variant.run) | {f"axis.{axis}": level for axis, level in variant.axes.items()}
 
 
-def _concerns(patterns: frozenset[str], variant: str) -> bool:
+def _concerns(patterns: Collection[str], variant: str) -> bool:
     """Whether a check that names ``patterns`` reads the variant; one that names none reads all."""
     return not patterns or any(fnmatchcase(variant, pattern) for pattern in patterns)
 

@@ -11,14 +11,16 @@ from numpy.typing import DTypeLike
 from chapter6.engine.activations import Activation
 from chapter6.engine.examples import Examples, draw_indices
 from chapter6.engine.initializers import Initializer
+from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import Measurement
 from chapter6.engine.network import Architecture
 from chapter6.engine.optimizers import Optimizer
-from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
+from chapter6.engine.parameters import Parameters
+from chapter6.engine.problems import EnsembleProblem, NetworkProblem, Problem, SurfaceProblem
 from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
-from chapter6.engine.training import Outcome, Progress, Recording, train
+from chapter6.engine.training import EarlyStopping, Outcome, Progress, Recording, train
 
 if TYPE_CHECKING:
     from chapter6.data.mnist import Dataset
@@ -36,7 +38,8 @@ def execute(
     """Train one replicate of ``run``; ``dataset`` may be None where the run does not use MNIST."""
     optimizer = Optimizer.build(run["optimizer"]) if run["optimizer"] else None
     problem = _problem(run, streams, dataset, dtype)
-    return train(problem, optimizer, run["steps"], _recordings(run), progress)
+    stopping = EarlyStopping(**run["stopping"]) if run["stopping"] else None
+    return train(problem, optimizer, run["steps"], _recordings(run), progress, stopping)
 
 
 def needs_mnist(run: Run) -> bool:
@@ -48,22 +51,38 @@ def _problem(run: Run, streams: Streams, dataset: Dataset | None, dtype: DTypeLi
     if run["surface"] is not None:
         return SurfaceProblem(Surface.build(run["surface"]), tuple(run["start"]))
     splits = _splits(run, streams, dataset)
-    network = run["network"]
-    architecture = Architecture(
-        inputs=splits["train"].inputs,
+    architecture = _architecture(run["network"], splits["train"].inputs)
+    count, size = run["members"], architecture.size
+    values, gradient = np.zeros(count * size, dtype), np.zeros(count * size, dtype)
+    members = []
+    for number in range(count):
+        own = streams.within(f"member-{number}") if number else streams
+        window = slice(number * size, (number + 1) * size)
+        parameters = architecture.initial_parameters(own, dtype, (values[window], gradient[window]))
+        members.append(_member(run, architecture, parameters, splits, own))
+    return EnsembleProblem(members, values, gradient) if count > 1 else members[0]
+
+
+def _architecture(network: Mapping[str, Any], inputs: int) -> Architecture:
+    normalization = network["batch_normalization"]
+    return Architecture(
+        inputs=inputs,
         hidden=tuple(network["hidden"]),
         outputs=network["outputs"],
         activation=Activation.build(network["activation"]),
         initializer=Initializer.build(network["initializer"]),
+        batch_normalization=BatchNormalization(**normalization) if normalization else None,
+        dropout=Dropout.build(network["dropout"]) if network["dropout"] else None,
     )
-    indices = draw_indices(streams("batches"), len(splits["train"]), run["steps"], run["batch_size"], run["sampling"])
-    return NetworkProblem(
-        architecture,
-        architecture.initial_parameters(streams, dtype),
-        splits,
-        indices,
-        Regularizer.build(run["regularizer"]) if run["regularizer"] else None,
-    )
+
+
+def _member(
+    run: Run, architecture: Architecture, parameters: Parameters, splits: Mapping[str, Examples], streams: Streams
+) -> NetworkProblem:
+    examples = len(splits["train"])
+    indices = draw_indices(streams("batches"), examples, run["steps"], run["batch_size"], run["sampling"])
+    regularizer = Regularizer.build(run["regularizer"]) if run["regularizer"] else None
+    return NetworkProblem(architecture, parameters, splits, indices, regularizer, streams)
 
 
 def _splits(run: Run, streams: Streams, dataset: Dataset | None) -> dict[str, Examples]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
+from chapter6.analysis.tables import flatten
 from chapter6.engine.measurements import Measurement
 from chapter6.figures.recipes import Figure
 from chapter6.registry import StudyError
@@ -200,6 +201,9 @@ def _check_references(experiment: Experiment, place: str) -> None:
         *((f"figure {name}", figure) for name, figure in experiment.figures.items()),
     ]
     for user, part in users:
+        axes = {name for variant in experiment.variants.values() for name in _axes_of(variant)}
+        for axis in sorted(part.axes_named() - axes):
+            raise StudyError(f"{place}: {user}: no axis {axis!r}; choose from {_shortened(sorted(axes))}")
         for pattern in sorted(part.variants_named()):
             if not any(fnmatchcase(name, pattern) for name in experiment.variants):
                 choices = _shortened(list(experiment.variants))
@@ -208,6 +212,11 @@ def _check_references(experiment: Experiment, place: str) -> None:
             if not any(s == split and _matches(metric, m) for s, m in recorded):
                 choices = _shortened(sorted(f"{s} {m}" for s, m in recorded))
                 raise StudyError(f"{place}: {user}: {split} {metric!r} is not recorded; choose from {choices}")
+
+
+def _axes_of(variant: Variant) -> set[str]:
+    """Return what the variants of an experiment can be told apart by: axes of the sweep and dotted settings."""
+    return {*variant.axes, *flatten(variant.run)}
 
 
 def _metrics_of(measurement: Measurement) -> Iterator[tuple[str, str]]:

@@ -12,18 +12,24 @@ from pydantic import Field, StringConstraints, model_validator
 from chapter6.analysis.checks import Check
 from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
+from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import Measurement
 from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
 from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.surfaces import Surface
+from chapter6.engine.training import EarlyStopping
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Count, Index, Names, Share, StudyError
 from chapter6.study.paths import IDENTIFIER
-from chapter6.study.schema import Model, member_of, parse
+from chapter6.study.schema import Model, member_of, model_of, parse
 
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
 
 ActivationSpec: Any = member_of(Activation)
+BatchNormalizationSpec: Any = model_of(BatchNormalization)
+DropoutSpec: Any = member_of(Dropout)
+EarlyStoppingSpec: Any = model_of(EarlyStopping)
 CheckSpec: Any = member_of(Check)
 FigureSpec: Any = member_of(Figure)
 InitializerSpec: Any = member_of(Initializer)
@@ -40,6 +46,8 @@ class NetworkSpec(Model):
     outputs: Index = 10
     activation: ActivationSpec = Field(default="relu", validate_default=True)
     initializer: InitializerSpec = Field(default="he", validate_default=True)
+    batch_normalization: BatchNormalizationSpec | None = Field(None, description="`{}` for the book's")
+    dropout: DropoutSpec | None = None
 
 
 class DataSpec(Model):
@@ -82,6 +90,8 @@ class RunSpec(Model):
     start: tuple[float, float] = Field((-7.0, 2.0), description="where a point on a surface starts")
     optimizer: OptimizerSpec | None = None
     regularizer: RegularizerSpec | None = None
+    stopping: EarlyStoppingSpec | None = Field(None, description="early stopping on validation data")
+    members: Count = Field(1, description="networks whose output probabilities are averaged")
     steps: Index = Field(description="updates")
     batch_size: Count = 128
     sampling: Literal["replacement", "epochs"] = "replacement"
@@ -95,14 +105,21 @@ class RunSpec(Model):
             raise ValueError("a run trains either a network or a point on a surface: give one of the two")
         if self.steps and self.optimizer is None:
             raise ValueError("a run of one step or more needs an optimizer")
-        subject = "NetworkProblem" if self.network else "SurfaceProblem"
+        if self.stopping and (not self.data.validation or self.members > 1):
+            raise ValueError("early stopping needs data.validation above 0, and one member")
+        if self.network and self.network.batch_normalization and self.batch_size < 2:
+            raise ValueError(f"batch normalization needs a batch_size of 2 or more, not {self.batch_size}")
         for record in self.record:
-            measurement = Measurement.members[record.measure.kind]
-            if measurement.subject.__name__ != subject:
-                raise ValueError(f"measurement {record.measure.kind!r} does not fit what the run trains")
-            if "validation" in Measurement.build(record.measure.model_dump()).splits_read and not self.data.validation:
-                raise ValueError("validation data are read, but none are held out: data.validation is 0")
+            self._check_fits(Measurement.build(record.measure.model_dump()))
         return self
+
+    def _check_fits(self, measurement: Measurement) -> None:
+        """Refuse a measurement that cannot read what the run trains."""
+        subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
+        if not issubclass(subject, measurement.subject):
+            raise ValueError(f"measurement {measurement.key!r} does not fit what the run trains")
+        if "validation" in measurement.splits_read and not self.data.validation:
+            raise ValueError("validation data are read, but none are held out: data.validation is 0")
 
 
 class ClaimSpec(Model):

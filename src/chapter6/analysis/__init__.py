@@ -1,0 +1,1 @@
+"""From finished runs to verdicts: tidy tables, intervals and the checks that a claim may make."""

@@ -1,0 +1,164 @@
+"""Checks on ratios within and between runs: one layer relative to another, one time relative to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
+from chapter6.analysis.comparisons import Comparison, Range, compared, pair, single
+from chapter6.analysis.evidence import Evidence, aligned, names
+from chapter6.analysis.intervals import Interval, censored_ratio
+from chapter6.analysis.quantities import Quantity, Split, Target
+from chapter6.analysis.runs import Readings, budgets, times
+from chapter6.registry import Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRatio(Check, key="layer_ratio"):
+    """A metric at one layer relative to another of the same run, in an interval on the log scale.
+
+    ``within: 1.25`` means between 0.8 and 1.25 times. ``layer`` may be a pattern: one part for each layer
+    but the reference.
+    """
+
+    metric: str
+    variants: OneOrMore
+    layer: str
+    reference: str
+    split: Split | None = None
+    above: Positive | None = None
+    below: Positive | None = None
+    within: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.one_of("above", "below", "within")
+        if self.within is not None and self.within <= 1:
+            self.refuse(f"within: a factor above 1 is needed, not {self.within:g}")
+        if "/" in self.metric or Quantity(self.metric).signed:
+            self.refuse(f"metric: {self.metric!r} does not fit: write a positive metric, without its layer")
+
+    def variants_named(self) -> set[str]:
+        """Return the variants."""
+        return set(names(self.variants))
+
+    def metrics_named(self) -> set[tuple[str, str]]:
+        """Return the metric at both layers."""
+        layers = (self._at(self.layer), self._at(self.reference))
+        return {pair for quantity in layers for pair in quantity.recorded}
+
+    @property
+    def claimed(self) -> Range:
+        """The range in which the ratio should lie."""
+        if self.within is not None:
+            return Range(1 / self.within, self.within, closed=True)
+        return Range(most=self.below) if self.below is not None else Range(least=self.above or 0.0)
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a variant and layer."""
+        variants, reference = evidence.expand(self.variants), self._at(self.reference)
+        below = evidence.readings(reference, variants)
+        layers = [layer for layer in evidence.each_layer(self._at(self.layer)) if layer != reference]
+        return [
+            self._ratio(evidence, variant, layer, evidence.readings(layer, [variant]), below)
+            for layer in layers
+            for variant in variants
+        ]
+
+    def _at(self, layer: str) -> Quantity:
+        return Quantity(f"{self.metric}/{layer}", self.split)
+
+    def _ratio(self, evidence: Evidence, variant: str, layer: Quantity, upper: Readings, lower: Readings) -> Comparison:
+        a, b = aligned({"layer": upper.get(variant, {}), "reference": lower.get(variant, {})}, "layer", "reference")
+        margin = getattr(self, self.one_of("above", "below", "within"))
+        whole = single(evidence, upper, layer, variant, self.claimed, margin, "log")
+        quantity = f"{whole.quantity} relative to {self.reference.replace('-', ' ')}"
+        measure = compared(a, b, "ratio", self.exact)
+        return replace(whole, measure=measure, quantity=quantity, scale="ratio", unit="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeToTarget(Check, key="time_to_target"):
+    """One variant reaches a level of a metric sooner than another: the ratio of steps, paired, on the log scale.
+
+    ``margin`` is a factor (1 by default; 2: in less than half the steps). A run that never gets there is
+    censored and gives a bound only (`intervals.censored_ratio`). On ``best/accuracy`` of a search, steps are
+    trials.
+    """
+
+    metric: str
+    sooner: OneOrMore
+    than: OneOrMore
+    split: Split | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    margin: Positive = 1.0
+    each: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.target  # noqa: B018 (a target without a level is refused here)
+
+    @property
+    def target(self) -> Target:
+        """The level to reach."""
+        return Target(metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most)
+
+    def variants_named(self) -> set[str]:
+        """Return both sides."""
+        return {*names(self.sooner), *names(self.than)}
+
+    def metrics_named(self) -> set[tuple[str, str]]:
+        """Return the target's metric."""
+        return self.target.quantity.recorded
+
+    def axes_named(self) -> set[str]:
+        """Return the axes whose settings are compared one by one."""
+        return set(self.each)
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a pair."""
+        pairs, involved = each_pair(evidence, self.sooner, self.than, self.each)
+        taken = times(evidence.tables, self.target, involved)
+        limits = budgets(evidence.tables, self.target, involved)
+        return [self._ratio(evidence, sides, where, taken, limits) for sides, where in pairs]
+
+    def _ratio(
+        self,
+        evidence: Evidence,
+        sides: tuple[str, str],
+        where: str,
+        taken: Readings,
+        limits: dict[str, float],
+    ) -> Comparison:
+        a, b = aligned(taken, *sides)
+        limit = min((limits[side] for side in sides if side in limits), default=math.inf)
+
+        def measure(confidence: float) -> Interval:
+            return censored_ratio(a, b, limit, confidence)
+
+        whole = pair(
+            evidence,
+            taken,
+            self.target.quantity,
+            sides,
+            Range(most=1 / self.margin),
+            self.margin,
+            "ratio",
+            where,
+        )
+        never = [
+            f"{evidence.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
+            for side, values in zip(sides, (a, b), strict=True)
+            if np.isinf(values).any()
+        ]
+        unit = "trials" if self.metric.startswith("best/") else "steps"
+        return replace(
+            whole,
+            measure=measure,
+            quantity=f"number of {unit} until {self.target}",
+            outcome="; ".join(filter(None, (whole.outcome, *never))),
+        )

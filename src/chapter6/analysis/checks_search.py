@@ -1,0 +1,284 @@
+"""Checks on searches: which hyper-parameters matter, where the good trials lie, whether rounds improve.
+
+A replicate of a search is a whole search, so each gives one number. Whether one strategy beats another is an
+`Ordering` (of ``best/accuracy``, or of the chosen point's test accuracy), and the trials that it needs are a
+`TimeToTarget` on ``best/accuracy``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
+from chapter6.analysis.checks_settings import Better, direction_of
+from chapter6.analysis.comparisons import Comparison, Range, claimed_range, compared, sampled
+from chapter6.analysis.evidence import Evidence, aligned, names
+from chapter6.analysis.intervals import Array, Transform
+from chapter6.analysis.quantities import base_of
+from chapter6.analysis.runs import read_runs
+from chapter6.registry import Count, Share
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search, an entry a trial: outcomes, rounds (1, 2, ...) and every hyper-parameter."""
+
+    outcomes: Array
+    rounds: Array
+    parameters: dict[str, Array]
+
+    def best(self, count: int, better: Better) -> NDArray[np.intp]:
+        """Indices of the best trials."""
+        order = np.argsort(self.outcomes, kind="stable")
+        return order[::-1][:count] if better == "higher" else order[:count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfTrials(Measured):
+    """The outcome of a trial, and the strategies whose searches are looked at."""
+
+    variants: OneOrMore = "*"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.metric.startswith(("best/", "trial/")):
+            self.refuse(f"metric: name a trial's own, {base_of(self.metric)!r}, not {self.metric!r}")
+
+    def variants_named(self) -> set[str]:
+        """Return the strategies."""
+        return set(names(self.variants))
+
+    @property
+    def better(self) -> Better:
+        """Whether a good trial has a high or a low number."""
+        return "lower" if self.metric == "loss" else "higher"
+
+    def searches(self, evidence: Evidence, variant: str) -> dict[int, Search]:
+        """The searches of a strategy, by replicate."""
+        settings = _trial_settings(evidence, variant)
+        trials: dict[int, list[tuple[float, dict[str, float]]]] = {}
+        for run, outcome in sorted(read_runs(evidence.tables, self.quantity, [variant]).items()):
+            if (run.replicate, run.trial) in settings:
+                trials.setdefault(run.replicate, []).append((outcome, settings[run.replicate, run.trial]))
+        return {replicate: _search(rows) for replicate, rows in trials.items()}
+
+    def judged(
+        self,
+        evidence: Evidence,
+        variant: str,
+        claimed: Range,
+        own: dict[int, float],
+        against: dict[int, float] | None = None,
+        transform: Transform = "identity",
+        **told: Any,
+    ) -> Comparison:
+        """A number of each search, or its difference from a second one, and the range in which it should lie."""
+        sides = {"own": own} if against is None else {"own": own, "against": against}
+        numbers, *rivals = aligned(sides, *sides)
+        return Comparison(
+            measure=compared(numbers, rivals[0], "difference") if rivals else sampled(numbers, transform),
+            claimed=claimed,
+            metric=self.metric,
+            variants=(variant,),
+            track=evidence.track((variant,)),
+            outcome=evidence.outcome((variant,), {variant: own}),
+            **told,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedVariance(OfTrials, Check, key="explained_variance"):
+    """One hyper-parameter explains more of the variance of the trials' outcomes than each other one.
+
+    A search's share is epsilon squared, 1 - (within / (n - k)) / (total / (n - 1)), of a one-way analysis of
+    variance over k quantile bins of the hyper-parameter: the variance between bins, less what k bins would
+    explain by chance. Quantile bins need no model of the response and do not ask whether the axis is
+    logarithmic. Interactions are counted to neither.
+    """
+
+    parameter: str
+    than: OneOrMore
+    bins: Count = 5
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bins < 2:
+            self.refuse(f"bins: 2 or more are needed, not {self.bins}")
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a strategy and other hyper-parameter."""
+        return [
+            self.judged(
+                evidence,
+                variant,
+                claimed_range("greater", self.margin, "difference"),
+                self._shares(searches, self.parameter),
+                self._shares(searches, other),
+                margin=self.margin,
+                quantity=f"share in the variance of {self.quantity}",
+                subject=self.parameter,
+                rival=other,
+                where=evidence.label(variant),
+                scale="difference",
+                unit="share",
+            )
+            for variant in evidence.expand(self.variants)
+            for searches in [self.searches(evidence, variant)]
+            for other in names(self.than)
+        ]
+
+    def _shares(self, searches: dict[int, Search], parameter: str) -> dict[int, float]:
+        return {
+            replicate: explained(search.parameters[parameter], search.outcomes, self.bins)
+            for replicate, search in searches.items()
+            if parameter in search.parameters
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band(OfTrials, Bounded, Check):
+    """Where the ``best`` trials of a search lie along a hyper-parameter.
+
+    ``of: width`` is the width, in decades, of the band that holds the central ``coverage`` of them, as a
+    share of that of all trials (which stand for the prior, so search at random); ``low`` and ``high`` are its
+    ends, in the parameter's unit. ``of: edge`` is how near they lie to an edge of the range: the median over
+    them of the share of trials between them and the nearer edge (0 to 0.5).
+    """
+
+    parameter: str
+    best: Count = 20
+    coverage: Share = 0.8
+    of: Literal["width", "low", "high", "edge"] = "width"
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a strategy."""
+        return [
+            self.judged(
+                evidence,
+                variant,
+                self.claimed,
+                {replicate: self._place(search) for replicate, search in searches.items()},
+                margin=self.level,
+                quantity=self._described(),
+                subject=evidence.label(variant),
+                scale="ratio" if self.of == "width" else "value",
+                unit="share" if self.of == "edge" else "",
+                transform="logit" if self.of == "edge" else "log",
+            )
+            for variant in evidence.expand(self.variants)
+            for searches in [self.searches(evidence, variant)]
+        ]
+
+    def _place(self, search: Search) -> float:
+        if self.parameter not in search.parameters:
+            return float("nan")
+        everywhere = search.parameters[self.parameter]
+        best = search.best(self.best, self.better)
+        if self.of == "edge":
+            from scipy.stats import rankdata
+
+            beyond = (rankdata(everywhere) - 0.5) / everywhere.size
+            return float(np.median(np.minimum(beyond, 1 - beyond)[best]))
+        low, high = self._ends(everywhere[best])
+        if self.of == "width":
+            least, most = self._ends(everywhere)
+            return (high - low) / (most - least) if most > least else float("nan")
+        return float(10 ** (low if self.of == "low" else high))
+
+    def _ends(self, values: Array) -> tuple[float, float]:
+        low, high = np.quantile(np.log10(values), [(1 - self.coverage) / 2, (1 + self.coverage) / 2])
+        return float(low), float(high)
+
+    def _described(self) -> str:
+        trials = f"the {self.best} best trials"
+        if self.of == "edge":
+            return f"distance of {trials} from the edge of the range of {self.parameter}"
+        if self.of == "width":
+            return f"width of the band of {self.parameter} with {trials}, relative to that of all trials"
+        return f"{self.of} end of the band of {self.parameter} with {trials}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds(OfTrials, Check):
+    """Each round's median trial is better than that of the round before: one part for each step."""
+
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_points(self.margin)
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a strategy and pair of rounds."""
+        found = []
+        for variant in evidence.expand(self.variants):
+            searches = self.searches(evidence, variant)
+            for earlier, later in pairwise(sorted({n for search in searches.values() for n in search.rounds})):
+                found.append(
+                    self.judged(
+                        evidence,
+                        variant,
+                        claimed_range(direction_of(self.better), self.margin, "difference"),
+                        _medians(searches, later),
+                        _medians(searches, earlier),
+                        margin=self.margin,
+                        quantity=f"median of {self.quantity}",
+                        subject=f"round {later:g}",
+                        rival=f"round {earlier:g}",
+                        where=evidence.label(variant),
+                        scale="difference",
+                        unit=self.quantity.unit,
+                    )
+                )
+        return found
+
+
+def explained(parameter: Array, outcomes: Array, bins: int) -> float:
+    """Epsilon squared of the outcomes over quantile bins of a parameter; see `ExplainedVariance`.
+
+    Equal values share a bin. NaN where the outcomes are all equal or there are not more trials than bins.
+    """
+    edges = np.quantile(parameter, np.linspace(0, 1, bins + 1)[1:-1])
+    _, bin_of = np.unique(np.searchsorted(edges, parameter, side="right"), return_inverse=True)
+    sizes = np.bincount(bin_of)
+    means = np.bincount(bin_of, outcomes) / sizes
+    within, total = ((outcomes - means[bin_of]) ** 2).sum(), ((outcomes - outcomes.mean()) ** 2).sum()
+    if outcomes.size <= sizes.size or total == 0:
+        return float("nan")
+    return float(1 - (within / (outcomes.size - sizes.size)) / (total / (outcomes.size - 1)))
+
+
+def _medians(searches: dict[int, Search], number: float) -> dict[int, float]:
+    return {
+        replicate: float(np.median(search.outcomes[search.rounds == number]))
+        for replicate, search in searches.items()
+        if (search.rounds == number).any()
+    }
+
+
+def _search(rows: list[tuple[float, dict[str, float]]]) -> Search:
+    shared = set.intersection(*(set(settings) for _, settings in rows))
+    columns = {name: np.array([settings[name] for _, settings in rows]) for name in shared}
+    return Search(np.array([outcome for outcome, _ in rows]), columns.pop("round"), columns)
+
+
+def _trial_settings(evidence: Evidence, variant: str) -> dict[tuple[int, int], dict[str, float]]:
+    """The hyper-parameters and the round of every trial, by replicate and trial."""
+    table, found = evidence.tables.get("trials"), dict[tuple[int, int], dict[str, float]]()
+    if table is None:
+        return found
+    columns = ("replicate", "trial", "round", "parameter", "value")
+    rows = table[table["variant"] == variant]
+    for replicate, trial, number, parameter, value in zip(*(rows[name] for name in columns), strict=True):
+        number_or_text = json.loads(value) if isinstance(value, str) else value
+        settings = found.setdefault((int(replicate), int(trial)), {"round": float(number)})
+        if isinstance(number_or_text, (int, float)):
+            settings[str(parameter)] = float(number_or_text)
+    return found

@@ -1,0 +1,333 @@
+"""Checks over the settings of a sweep: who is better where, and what changes along an axis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Literal
+
+import numpy as np
+
+from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
+from chapter6.analysis.comparisons import (
+    CONFIDENCE,
+    Comparison,
+    Part,
+    claimed_range,
+    compared,
+    judge_family,
+    pair,
+    sampled,
+)
+from chapter6.analysis.evidence import Evidence, across, aligned, in_words, names
+from chapter6.analysis.intervals import Array, Direction
+from chapter6.analysis.quantities import Target
+from chapter6.analysis.runs import Readings, Tables
+from chapter6.registry import Names, StudyError
+
+Better = Literal["higher", "lower"]
+
+
+def direction_of(word: Literal["higher", "lower", "rises", "falls"]) -> Direction:
+    """On which side of nothing a number lies that is higher, or that rises."""
+    return "greater" if word in ("higher", "rises") else "less"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reversal(Measured, Check):
+    """There are two methods and two settings with one method better here and the other there.
+
+    Every method is compared with every other in every setting (one Holm family). Two parts name the
+    strongest reversal: the pair of methods whose weaker side is the strongest. It is contradicted only where
+    no pair of methods can have one.
+    """
+
+    methods: str
+    settings: Names
+    better: Better
+    variants: OneOrMore = "*"
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_points(self.margin)
+        if self.needs is not None:
+            self.refuse("needs: a reversal is made of exactly two parts")
+
+    def variants_named(self) -> set[str]:
+        """Return the variants."""
+        return set(names(self.variants))
+
+    def axes_named(self) -> set[str]:
+        """Return the axis of the methods and those of the settings."""
+        return {self.methods, *self.settings}
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return "a is better than b" for all ordered pairs of methods in all settings."""
+        variants = evidence.expand(self.variants)
+        values = evidence.readings(self.quantity, variants)
+        claim = (claimed_range(direction_of(self.better), self.margin, "difference"), self.margin)
+        found = []
+        for setting, members in evidence.by_setting(variants, self.settings).items():
+            where = in_words(self.settings, setting)
+            for sides in permutations(members, 2):
+                subject, rival = (str(evidence.level(side, self.methods)) for side in sides)
+                if subject != rival:
+                    both = pair(evidence, values, self.quantity, sides, *claim, "difference", where, self.exact)
+                    found.append(replace(both, subject=subject, rival=rival))
+        return found
+
+    def evaluate(self, tables: Tables, confidence: float = CONFIDENCE) -> list[Part]:
+        """Return the two sides of the strongest reversal."""
+        strongest: dict[tuple[str, str], Part] = {}
+        parts = judge_family(self.asked(tables), confidence)
+        for part in parts:
+            methods = (part.comparison.subject, part.comparison.rival)
+            strongest[methods] = max(strongest.get(methods, part), part, key=lambda each: each.strength)
+        reversals = [[part, strongest[b, a]] for (a, b), part in strongest.items() if a < b]
+        return max(reversals, key=lambda sides: min(side.strength for side in sides), default=parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend(Measured, Check):
+    """A number rises, or falls, along a numeric axis: one slope a replicate, then a one-sample interval.
+
+    ``by: slope`` is that of a straight line over the axis's decimal logarithm, so that the margin is the
+    metric's change in a decade (``axis: linear``: in a unit of the axis); ``by: rank`` is Spearman's rank
+    correlation. ``each`` gives one part for every setting of other axes.
+    """
+
+    along: str
+    direction: Literal["rises", "falls"]
+    variants: OneOrMore = "*"
+    each: tuple[str, ...] = ()
+    by: Literal["slope", "rank"] = "slope"
+    axis: Literal["log", "linear"] = "log"
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.by == "rank" and not -1 <= self.margin <= 1:
+            self.refuse(f"margin: a rank correlation lies in -1..1, so {self.margin:g} does not fit it")
+
+    def variants_named(self) -> set[str]:
+        """Return the variants."""
+        return set(names(self.variants))
+
+    def axes_named(self) -> set[str]:
+        """Return the axis of the trend and those of its parts."""
+        return {self.along, *self.each}
+
+    def numeric_axes_named(self) -> set[str]:
+        """Return the axis."""
+        return {self.along}
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison for each setting of the other axes."""
+        variants = evidence.expand(self.variants)
+        values = evidence.readings(self.quantity, variants)
+        groups = evidence.by_setting(variants, self.each)
+        return [
+            self._trend(evidence, values, members, in_words(self.each, setting))
+            for setting, members in groups.items()
+            if all(evidence.level(member, self.along) is not None for member in members)
+        ]
+
+    def _trend(self, evidence: Evidence, values: Readings, members: list[str], where: str) -> Comparison:
+        levels = np.array([evidence.numeric_level(member, self.along) for member in members])
+        if self.axis == "log" and self.by == "slope" and levels.min() <= 0:
+            raise StudyError(f"axis {self.along!r} has the level {levels.min():g}; write axis: linear")
+        slopes = np.array([self._slope(levels, row) for row in across(values, members).values()])
+        measured = f"rank correlation of {self.quantity} with {self.along}"
+        if self.by == "slope":
+            step = "decade" if self.axis == "log" else "unit"
+            measured = f"change of {self.quantity} in a {step} of {self.along}"
+        return Comparison(
+            measure=sampled(slopes, certain=self.exact),
+            claimed=claimed_range(direction_of(self.direction), self.margin, "difference"),
+            margin=self.margin,
+            quantity=measured,
+            metric=self.metric,
+            subject="",
+            where=where,
+            scale="difference",
+            unit=self.quantity.unit if self.by == "slope" else "",
+            variants=tuple(members),
+            track=evidence.track(members),
+            outcome=evidence.outcome(members, values),
+        )
+
+    def _slope(self, levels: Array, row: Array) -> float:
+        from scipy.stats import rankdata
+
+        if self.by == "rank":
+            levels, row = (ranks - ranks.mean() for ranks in (rankdata(levels), rankdata(row)))
+            length = float(np.sqrt((levels @ levels) * (row @ row)))
+            return float(levels @ row) / length if length else 0.0
+        levels = np.log10(levels) if self.axis == "log" else levels
+        levels = levels - levels.mean()
+        return float(levels @ row / (levels @ levels)) if levels.any() else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread(Measured, Compared, Check):
+    """One group's number varies less (or more) over the settings of an axis than another group's.
+
+    Each side is a group of variants, one a setting. The spread of a replicate is the standard deviation over
+    the settings, or the range from lowest to highest.
+    """
+
+    along: str
+    by: Literal["deviation", "range"] = "deviation"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_points(self.amount, self.scale)
+
+    def axes_named(self) -> set[str]:
+        """Return the axis."""
+        return {self.along}
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return the one comparison of the two groups."""
+        sides = (evidence.expand(self.subjects), evidence.expand(self.than))
+        values = evidence.readings(self.quantity, [*sides[0], *sides[1]])
+        word = "standard deviation" if self.by == "deviation" else "range"
+        spreads = [{replicate: self._spread(row) for replicate, row in across(values, side).items()} for side in sides]
+        whole = between_groups(self, evidence, spreads, sides, values)
+        quantity = f"{word} over {self.along} of {self.quantity}"
+        unit = self.quantity.unit if self.scale == "difference" else ""
+        return [replace(whole, quantity=quantity, metric=self.metric, unit=unit)]
+
+    def _spread(self, row: Array) -> float:
+        if row.size < 2:
+            return math.nan
+        return float(np.ptp(row) if self.by == "range" else row.std(ddof=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach(Compared, Check):
+    """One group learns up to a higher (or down to a lower) setting of a numeric axis than another group.
+
+    Each side is a group of variants, one a setting. A replicate's number is the largest (or smallest)
+    setting at which the target is reached at the end; where it is reached at none, the setting at the other
+    end of the axis, which favours the other group. By default the two are compared as a ratio.
+    """
+
+    along: str
+    learned: Target
+    end: Literal["largest", "smallest"] = "largest"
+    scale: Literal["difference", "ratio"] = "ratio"
+
+    def metrics_named(self) -> set[tuple[str, str]]:
+        """Return what tells whether a variant learned."""
+        return self.learned.quantity.recorded
+
+    def axes_named(self) -> set[str]:
+        """Return the axis."""
+        return {self.along}
+
+    def numeric_axes_named(self) -> set[str]:
+        """Return the axis."""
+        return {self.along}
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return the one comparison of the two groups."""
+        sides = (evidence.expand(self.subjects), evidence.expand(self.than))
+        values = evidence.readings(self.learned.quantity, [*sides[0], *sides[1]])
+        ends = [self._ends(evidence, side, across(values, side)) for side in sides]
+        whole = between_groups(self, evidence, ends, sides, values)
+        quantity = f"{self.end} {self.along} at which {self.learned}"
+        return [replace(whole, quantity=quantity, metric=self.learned.metric)]
+
+    def _ends(self, evidence: Evidence, side: list[str], rows: dict[int, Array]) -> dict[int, float]:
+        if not rows:
+            return {}
+        levels = np.array([evidence.numeric_level(variant, self.along) for variant in side])
+        best, worst = (max, min) if self.end == "largest" else (min, max)
+        return {
+            replicate: float(best(levels[self.learned.reached(row)], default=worst(levels)))
+            for replicate, row in rows.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning(Measured, Check):
+    """One variant learns where another does not: it passes a level which the other stays short of.
+
+    A replicate's number is the smaller of two distances: by how much ``learner``'s number passes ``learned``,
+    and by how much ``than``'s stays short of ``unlearned`` (by default the same level). One part for each
+    pair, with ``each`` for each pair of one setting of those axes; with ``needs: 1`` one setting is enough.
+    """
+
+    learner: OneOrMore
+    than: OneOrMore
+    learned: float
+    unlearned: float | None = None
+    better: Better = "higher"
+    each: tuple[str, ...] = ()
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_points(self.learned)
+
+    def variants_named(self) -> set[str]:
+        """Return both sides."""
+        return {*names(self.learner), *names(self.than)}
+
+    def axes_named(self) -> set[str]:
+        """Return the axes whose settings are compared one by one."""
+        return set(self.each)
+
+    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+        """Return one comparison a pair."""
+        pairs, involved = each_pair(evidence, self.learner, self.than, self.each)
+        values = evidence.readings(self.quantity, involved)
+        claim = (claimed_range("greater", self.margin, "difference"), self.margin)
+        return [
+            replace(
+                pair(evidence, values, self.quantity, sides, *claim, where=where),
+                measure=sampled(self._clearance(*aligned(values, *sides)), certain=self.exact),
+                quantity=f"margin of learning where {evidence.label(sides[1])} does not, in {self.quantity}",
+                rival="",
+            )
+            for sides, where in pairs
+        ]
+
+    def _clearance(self, learner: Array, rival: Array) -> Array:
+        short = self.learned if self.unlearned is None else self.unlearned
+        sign = 1 if self.better == "higher" else -1
+        return np.minimum(sign * (learner - self.learned), sign * (short - rival))
+
+
+def between_groups(
+    check: Compared,
+    evidence: Evidence,
+    numbers: list[dict[int, float]],
+    sides: tuple[list[str], list[str]],
+    values: Readings,
+) -> Comparison:
+    """One group's number against another's, paired over replicates."""
+    subject, rival = (group_label(given) for given in (check.subjects, names(check.than)))
+    involved = [*sides[0], *sides[1]]
+    a, b = aligned({"subject": numbers[0], "rival": numbers[1]}, "subject", "rival")
+    return Comparison(
+        measure=compared(a, b, check.scale, certain=getattr(check, "exact", False)),
+        claimed=check.claimed,
+        margin=check.amount,
+        quantity="",
+        metric="",
+        subject=subject,
+        rival=rival,
+        scale=check.scale,
+        variants=tuple(involved),
+        track=evidence.track(involved),
+        outcome=evidence.outcome(involved, values),
+    )
+
+
+def group_label(patterns: tuple[str, ...]) -> str:
+    """A group's name: its patterns without their wildcards."""
+    return " and ".join(pattern.strip("*_-") or "all" for pattern in patterns)

@@ -1,0 +1,333 @@
+"""What a claim compares, and what the interval says about it.
+
+A `Comparison` is one number over replicates with the range in which the claim says it lies; a `Part` is the
+same with its interval and verdict. Parts are combined by one rule: of n parts, k must hold (n in a
+conjunction, 1 in an any-of), so the k-th strongest part decides, and its verdict is the verdict of them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from chapter6.analysis.evidence import Evidence, aligned
+from chapter6.analysis.intervals import (
+    Array,
+    Direction,
+    Interval,
+    Transform,
+    Verdict,
+    exact,
+    judge,
+    judge_equivalence,
+    nearest_edge,
+    one_sample,
+    paired_difference,
+    paired_ratio,
+    replicates_to_decide,
+)
+from chapter6.analysis.quantities import Quantity
+from chapter6.analysis.runs import Readings
+
+Scale = Literal["difference", "ratio", "value"]
+Correction = Literal["none", "holm"]
+Measure = Callable[[float], Interval]  # confidence -> interval
+
+CONFIDENCE = 0.95
+RANKS = (Verdict.CONTRADICTED, Verdict.UNDECIDED, Verdict.SUPPORTED)
+OPPOSITE = {
+    Verdict.SUPPORTED: Verdict.CONTRADICTED,
+    Verdict.CONTRADICTED: Verdict.SUPPORTED,
+    Verdict.UNDECIDED: Verdict.UNDECIDED,
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a claim says that a quantity lies; `closed` means that the ends belong to it."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    closed: bool = False
+
+    @property
+    def end(self) -> float:
+        """The one end of a range that is open to a side."""
+        return self.most if math.isinf(self.least) else self.least
+
+    @property
+    def direction(self) -> Direction:
+        """On which side of its end an open range lies."""
+        return "less" if math.isinf(self.least) else "greater"
+
+    @property
+    def bounded(self) -> bool:
+        """Whether both ends are finite: an equivalence."""
+        return math.isfinite(self.least) and math.isfinite(self.most)
+
+    def judge(self, interval: Interval) -> Verdict:
+        """Supported where the interval lies within the range, contradicted where it lies outside."""
+        if self.bounded:
+            return judge_equivalence(interval, self._half, self._middle)
+        if not self.closed:
+            return judge(interval, self.end, self.direction)
+        return OPPOSITE[judge(interval, self.end, "less" if self.direction == "greater" else "greater")]
+
+    def nearest(self, interval: Interval) -> float:
+        """The end that decides."""
+        return nearest_edge(interval, self._half, self._middle) if self.bounded else self.end
+
+    @property
+    def _half(self) -> float:
+        return (self.most - self.least) / 2
+
+    @property
+    def _middle(self) -> float:
+        return (self.most + self.least) / 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number over replicates and the range in which it should lie.
+
+    The number is `subject`'s quantity, or its difference from or ratio to `rival`'s (subject first). `margin`
+    is as the author wrote it; `claimed` is what it means for the number. `where` names a setting or a layer.
+    An `exception` counts as contradicted whatever its interval.
+    """
+
+    measure: Measure
+    claimed: Range
+    margin: float
+    quantity: str
+    metric: str
+    subject: str
+    rival: str = ""
+    where: str = ""
+    scale: Scale = "value"
+    unit: str = ""
+    variants: tuple[str, ...] = ()
+    track: str = "book"
+    outcome: str = ""
+    exception: bool = False
+
+    @property
+    def sides(self) -> str:
+        """Who is compared, such as "Adam against SGD"."""
+        return " against ".join(side for side in (self.subject, self.rival) if side)
+
+    @property
+    def label(self) -> str:
+        """What is compared, for people."""
+        where = f" ({self.where})" if self.where else ""
+        return ": ".join(words for words in (self.quantity, self.sides) if words) + where
+
+    def part(self, confidence: float = CONFIDENCE, correction: Correction = "none") -> Part:
+        """The verdict at a confidence; a number that cannot be had is undecided, and the outcome says why."""
+        comparison = self
+        try:
+            interval = self.measure(confidence)
+        except ValueError as error:
+            interval = Interval(math.nan, math.nan, math.nan, confidence, 0)
+            comparison = replace(self, outcome="; ".join(filter(None, (self.outcome, str(error)))))
+        verdict = Verdict.CONTRADICTED if self.exception else self.claimed.judge(interval)
+        return Part(comparison, interval, verdict, correction)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A comparison with its interval and verdict."""
+
+    comparison: Comparison
+    interval: Interval
+    verdict: Verdict
+    correction: Correction = "none"
+
+    @property
+    def decides_at(self) -> int | None:
+        """About how many replicates would decide what is undecided."""
+        if self.verdict is not Verdict.UNDECIDED or not math.isfinite(self.interval.estimate):
+            return None
+        return replicates_to_decide(self.interval, self.comparison.claimed.nearest(self.interval))
+
+    @property
+    def strength(self) -> tuple[int, float]:
+        """Sort key: the verdict, then the interval's distance from the nearest end in its own widths."""
+        claimed, interval = self.comparison.claimed, self.interval
+        room = min(interval.low - claimed.least, claimed.most - interval.high)
+        if math.isnan(room) or math.isinf(interval.high - interval.low):
+            room = -math.inf
+        return RANKS.index(self.verdict), room / max(interval.high - interval.low, 1e-300)
+
+    def record(self) -> dict[str, Any]:
+        """The part as plain JSON data; what is not a finite number is null."""
+        comparison, interval = self.comparison, self.interval
+        return {
+            "label": comparison.label,
+            "track": comparison.track,
+            "variants": list(comparison.variants),
+            "metric": comparison.metric,
+            "margin": comparison.margin,
+            "unit": comparison.unit,
+            "scale": comparison.scale,
+            "estimate": finite(interval.estimate),
+            "low": finite(interval.low),
+            "high": finite(interval.high),
+            "confidence": interval.confidence,
+            "correction": self.correction,
+            "replicates": interval.replicates,
+            "verdict": self.verdict.value,
+            "decides_at": self.decides_at,
+            "outcome": comparison.outcome,
+        }
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts that are counted together: `needed` of them must hold, all where it is None."""
+
+    parts: tuple[Part, ...]
+    needed: int | None = None
+
+    @property
+    def leading(self) -> Part:
+        """The part that decides."""
+        return deciding(self.parts, self.needed)
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where JSON has none for it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def judge_each(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE) -> list[Part]:
+    """Each comparison at the full confidence: all of them have to hold."""
+    return [comparison.part(confidence) for comparison in comparisons]
+
+
+def judge_family(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE) -> list[Part]:
+    """Comparisons of which some have to hold, by Holm's sequentially rejective procedure (1979).
+
+    Two procedures, as in `intervals.holm`: one supports, one contradicts, each over all m comparisons. Every
+    round asks what is left at (1 - confidence) / (number left), and what is decided leaves; a family may mix
+    differences, ratios and equivalences. What stays undecided gets the interval of
+    the failed step on the side where its estimate lies.
+    """
+    decided: dict[int, Part] = {}
+    failed: dict[Verdict, dict[int, Part]] = {}
+    for sought in (Verdict.SUPPORTED, Verdict.CONTRADICTED):
+        left = set(range(len(comparisons)))
+        while left:
+            level = 1 - (1 - confidence) / len(left)
+            asked = {index: comparisons[index].part(level, "holm") for index in left}
+            passed = {index: part for index, part in asked.items() if part.verdict is sought}
+            if not passed:
+                failed[sought] = asked
+                break
+            decided |= passed
+            left -= passed.keys()
+    return [
+        decided.get(index) or _on_its_side(failed[Verdict.SUPPORTED][index], failed[Verdict.CONTRADICTED][index])
+        for index in range(len(comparisons))
+    ]
+
+
+def _on_its_side(inside: Part, outside: Part) -> Part:
+    """Of two undecided parts the one at the step on whose side of the range the estimate lies."""
+    leaning = inside.comparison.claimed.judge(exact(inside.interval.estimate))
+    return outside if leaning is Verdict.CONTRADICTED else inside
+
+
+def deciding(parts: Sequence[Part], needed: int | None = None) -> Part:
+    """The part that decides where `needed` of the parts must hold (None: all): the needed-th strongest."""
+    ranked = sorted(parts, key=lambda part: part.strength, reverse=True)
+    return ranked[(needed or len(ranked)) - 1]
+
+
+def sampled(
+    values: Array, transform: Transform = "identity", count: int | None = None, certain: bool = False
+) -> Measure:
+    """Interval of one sample; `certain` where nothing is random, so that one replicate is exact."""
+    if certain and values.size == 1:
+        return partial(exact, float(values[0]))
+    return lambda confidence: one_sample(values, confidence, transform, count)
+
+
+def compared(a: Array, b: Array, scale: Scale, certain: bool = False) -> Measure:
+    """Interval of a - b or a / b over replicates."""
+    if certain and a.size == 1:
+        return partial(exact, float(a[0] - b[0] if scale == "difference" else np.divide(a[0], b[0])))
+    return partial(paired_ratio if scale == "ratio" else paired_difference, a, b)
+
+
+def claimed_range(direction: Direction, margin: float, scale: Scale) -> Range:
+    """Range of a difference or ratio that is greater (less) by more than the margin.
+
+    A margin on a difference is an amount (0: any; negative: not worse by so much), on a ratio a factor (1:
+    any; 2: more than twice, or less than half).
+    """
+    if direction == "greater":
+        return Range(least=margin)
+    return Range(most=1 / margin if scale == "ratio" else -margin)
+
+
+def pair(
+    evidence: Evidence,
+    values: Readings,
+    quantity: Quantity,
+    sides: tuple[str, str],
+    claimed: Range,
+    margin: float,
+    scale: Scale = "difference",
+    where: str = "",
+    certain: bool = False,
+) -> Comparison:
+    """One variant's quantity against another's, paired over replicates."""
+    a, b = aligned(values, *sides)
+    subject, rival = (evidence.label(side) for side in sides)
+    return Comparison(
+        measure=compared(a, b, scale, certain),
+        claimed=claimed,
+        margin=margin,
+        quantity=str(quantity),
+        metric=quantity.metric,
+        subject=subject,
+        rival=rival,
+        where=where,
+        scale=scale,
+        unit="" if scale == "ratio" else quantity.unit,
+        variants=sides,
+        track=evidence.track(sides),
+        outcome=evidence.outcome(sides, values),
+    )
+
+
+def single(
+    evidence: Evidence,
+    values: Readings,
+    quantity: Quantity,
+    variant: str,
+    claimed: Range,
+    margin: float,
+    transform: Transform,
+    count: int | None = None,
+    certain: bool = False,
+) -> Comparison:
+    """One variant's quantity over replicates."""
+    (numbers,) = aligned(values, variant)
+    return Comparison(
+        measure=sampled(numbers, transform, count, certain),
+        claimed=claimed,
+        margin=margin,
+        quantity=str(quantity),
+        metric=quantity.metric,
+        subject=evidence.label(variant),
+        unit=quantity.unit,
+        variants=(variant,),
+        track=evidence.track((variant,)),
+        outcome=evidence.outcome((variant,), values),
+    )

@@ -1,0 +1,160 @@
+"""The tables of one experiment as a check sees them: which variants there are, and what is known of each."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chapter6.analysis.intervals import Array
+from chapter6.analysis.quantities import Quantity
+from chapter6.analysis.runs import Readings, Tables, metrics_like, readings
+from chapter6.registry import StudyError
+
+Setting = tuple[Any, ...]  # a level of each of some axes
+
+
+def names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several as several."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tables with what they say about variants, looked up once."""
+
+    tables: Tables
+
+    @cached_property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Every variant's hyper-parameters, axes and track."""
+        table, found = self.tables.get("settings"), dict[str, dict[str, Any]]()
+        if table is not None:
+            for variant, parameter, value in zip(table["variant"], table["parameter"], table["value"], strict=True):
+                found.setdefault(variant, {})[parameter] = json.loads(value)
+        return found
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Variants' names for people."""
+        table = self.tables.get("settings")
+        if table is None or "label" not in table:
+            return {}
+        return dict(zip(table["variant"], table["label"], strict=True))
+
+    @cached_property
+    def variants(self) -> list[str]:
+        """All variants, those without a finished run included, in the order of the experiment."""
+        tables = [self.tables.get(name) for name in ("settings", "runs", "curves")]
+        present = [table["variant"].unique() for table in tables if table is not None]
+        return list(dict.fromkeys(str(name) for listed in present for name in listed))
+
+    @cached_property
+    def outcomes(self) -> dict[str, Counter[str]]:
+        """How many runs of each variant ended how."""
+        table, found = self.tables.get("runs"), dict[str, Counter[str]]()
+        if table is not None:
+            for variant, outcome in zip(table["variant"], table["outcome"], strict=True):
+                found.setdefault(variant, Counter())[outcome] += 1
+        return found
+
+    def label(self, variant: str) -> str:
+        """The variant's name for people."""
+        return self.labels.get(variant, variant)
+
+    def expand(self, given: str | Sequence[str]) -> list[str]:
+        """The variants that names and patterns stand for; what stands for none is kept as it is."""
+        found = (
+            [name for name in self.variants if fnmatchcase(name, given_name)] or [given_name]
+            for given_name in names(given)
+        )
+        return list(dict.fromkeys(name for matched in found for name in matched))
+
+    def readings(self, quantity: Quantity, variants: Iterable[str]) -> Readings:
+        """The quantity of every run of the variants, by variant and replicate."""
+        return readings(self.tables, quantity, variants)
+
+    def each_layer(self, quantity: Quantity) -> list[Quantity]:
+        """The quantity of each layer where its metric is a pattern, else the one."""
+        metrics = metrics_like(self.tables, quantity.metric, quantity.split)
+        return [replace(quantity, metric=metric) for metric in metrics]
+
+    def track(self, variants: Iterable[str]) -> str:
+        """The track of the variants: book or tuned, or both."""
+        tracks = (str(self.settings.get(variant, {}).get("track", "book")) for variant in variants)
+        return " and ".join(dict.fromkeys(tracks))
+
+    def level(self, variant: str, axis: str) -> Any:
+        """A variant's level on an axis of the sweep, or of a dotted parameter; None where it has none."""
+        settings = self.settings.get(variant, {})
+        return settings.get(f"axis.{axis}", settings.get(axis))
+
+    def numeric_level(self, variant: str, axis: str) -> float:
+        """A variant's level as a number; StudyError where it is none."""
+        level = self.level(variant, axis)
+        try:
+            return float(level)
+        except (TypeError, ValueError):
+            raise StudyError(f"axis {axis!r} of {variant} is {level!r}, not a number") from None
+
+    def setting(self, variant: str, axes: Sequence[str]) -> Setting:
+        """A variant's levels on several axes."""
+        return tuple(self.level(variant, axis) for axis in axes)
+
+    def by_setting(self, variants: Iterable[str], axes: Sequence[str]) -> dict[Setting, list[str]]:
+        """Variants grouped by their levels on the axes; one group, (), where there are no axes."""
+        groups: dict[Setting, list[str]] = {}
+        for variant in variants:
+            groups.setdefault(self.setting(variant, axes), []).append(variant)
+        return groups
+
+    def pairs(
+        self, subjects: str | Sequence[str], rivals: str | Sequence[str], axes: Sequence[str] = ()
+    ) -> Iterator[tuple[tuple[str, str], str]]:
+        """Every subject with every rival of the same setting, and that setting in words."""
+        of_rivals = self.by_setting(self.expand(rivals), axes)
+        for setting, of_subjects in self.by_setting(self.expand(subjects), axes).items():
+            for subject in of_subjects:
+                for rival in of_rivals.get(setting, ()):
+                    if subject != rival:
+                        yield (subject, rival), in_words(axes, setting)
+
+    def outcome(self, variants: Iterable[str], found: Readings) -> str:
+        """What a reader must know of how the runs ended: diverged, without data, or without such a number."""
+        return "; ".join(note for variant in variants for note in self._notes(variant, found.get(variant, {})))
+
+    def _notes(self, variant: str, values: dict[int, float]) -> Iterator[str]:
+        name, runs = self.label(variant), self.outcomes.get(variant, Counter())
+        if not values:
+            yield f"no data for {name}"
+        if runs["diverged"]:
+            unit = "trials" if "trial" in self.tables["runs"] else "replicates"
+            yield f"{name} diverged in {runs['diverged']} of {runs.total()} {unit}"
+        undefined = sum(bool(np.isnan(value)) for value in values.values())
+        if undefined:
+            yield f"{name} has no such number in {undefined} of {len(values)} replicates"
+
+
+def in_words(axes: Sequence[str], setting: Setting) -> str:
+    """A setting such as "rate 0.1, depth 4"."""
+    levels = [f"{level:g}" if isinstance(level, float) else str(level) for level in setting]
+    return ", ".join(f"{axis} {level}" for axis, level in zip(axes, levels, strict=True))
+
+
+def across(values: Readings, variants: Sequence[str]) -> dict[int, Array]:
+    """The values of all the variants, in their order, for each replicate that all of them have."""
+    of_variants = [values.get(variant, {}) for variant in variants]
+    common = sorted(set.intersection(*map(set, of_variants)))
+    return {replicate: np.array([of[replicate] for of in of_variants]) for replicate in common}
+
+
+def aligned(values: Readings, *variants: str) -> list[Array]:
+    """The values of each variant over the replicates that all of them have."""
+    rows = list(across(values, variants).values())
+    return list(np.array(rows, dtype=float).reshape(-1, len(variants)).T)

@@ -1,0 +1,201 @@
+"""From the tidy tables of one experiment to one number a run.
+
+A run is a variant's replicate; in a search, where the variant is the strategy and the replicate a whole
+search, every trial is a run.
+
+A run that diverged stays in every comparison: from the first recording after its divergence on, its accuracy
+counts as 0.1 (chance) and its loss as max(log 10, last finite value), up to where its fellow runs end. Any
+other metric is undefined from there on, and with it a verdict that needs it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chapter6.analysis.intervals import Array
+from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Split, Target, split_of
+from chapter6.registry import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tables = Mapping[str, "pd.DataFrame"]
+Readings = dict[str, dict[int, float]]  # variant -> replicate -> number
+
+CHANCE = 0.1
+CHANCE_LOSS = math.log(10)
+NO_TRIAL = -1
+
+
+class Run(NamedTuple):
+    """What a curve belongs to."""
+
+    variant: str
+    replicate: int
+    trial: int = NO_TRIAL
+
+
+def readings(tables: Tables, quantity: Quantity, variants: Iterable[str]) -> Readings:
+    """The quantity of every run of the variants that has it, by variant and replicate."""
+    found: Readings = {}
+    for run, value in read_runs(tables, quantity, variants).items():
+        of_variant = found.setdefault(run.variant, {})
+        if run.replicate in of_variant:
+            raise StudyError(
+                f"{quantity.metric}: {run.variant} is a search with several trials; "
+                f"ask for best/{quantity.metric} or trial/{quantity.metric}"
+            )
+        of_variant[run.replicate] = value
+    return found
+
+
+def read_runs(tables: Tables, quantity: Quantity, variants: Iterable[str]) -> dict[Run, float]:
+    """The quantity of every run, trials apart."""
+    variants = list(variants)
+    curves = read_curves(tables, quantity.metric, quantity.split, variants)
+    if quantity.when:
+        marks = read_curves(tables, quantity.when.metric, quantity.when.split, variants)
+        curves = {run: _from_target(curve, marks.get(run), quantity.when) for run, curve in curves.items()}
+        return {run: float(curve.readings[0]) if curve.steps.size else math.nan for run, curve in curves.items()}
+    cut = {run: _window(curve, quantity.first_step, quantity.last_step) for run, curve in curves.items()}
+    return {run: SUMMARIES[quantity.summary](curve) for run, curve in cut.items() if curve.steps.size}
+
+
+def times(tables: Tables, target: Target, variants: Iterable[str]) -> Readings:
+    """Steps (at least 1) that each run takes to the target, infinity where it is never reached."""
+    found: Readings = {}
+    for run, curve in read_curves(tables, target.metric, target.split, variants).items():
+        found.setdefault(run.variant, {})[run.replicate] = max(target.first_step(curve), 1.0)
+    return found
+
+
+def budgets(tables: Tables, target: Target, variants: Iterable[str]) -> dict[str, float]:
+    """The step up to which every run of a variant was watched."""
+    found: dict[str, float] = {}
+    for run, curve in read_curves(tables, target.metric, target.split, variants).items():
+        found[run.variant] = min(found.get(run.variant, math.inf), float(curve.steps[-1]))
+    return found
+
+
+def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iterable[str]) -> dict[Run, Curve]:
+    """The curves of one metric, recorded or derived, with diverged runs carried on to the end."""
+    variants = list(variants)
+    head, _, tail = metric.partition("/")
+    chosen = split_of(metric, split)
+    if head == "gap":
+        return _gaps(tables, chosen, variants)
+    if head in ("best", "trial"):
+        return _over_trials(tables, tail, chosen, variants, best=head == "best")
+    found = _recorded(tables, metric, chosen, variants)
+    gone = diverged_runs(tables, variants)
+    finished = {run: curve for run, curve in found.items() if run not in gone}
+    for run in gone:
+        fellows = [curve for other, curve in finished.items() if other.variant == run.variant]
+        ends = [curve.steps for curve in fellows or finished.values()]
+        found[run] = _carried_on(found.get(run), np.unique(np.concatenate([[0.0], *ends])), metric)
+    return found
+
+
+def diverged_runs(tables: Tables, variants: Iterable[str]) -> list[Run]:
+    """The runs recorded as diverged."""
+    runs = tables.get("runs")
+    if runs is None or runs.empty:
+        return []
+    gone = runs[(runs["outcome"] == "diverged") & runs["variant"].isin(list(variants))]
+    return [Run(*key) for key in _keys(gone)]
+
+
+def metrics_like(tables: Tables, pattern: str, split: Split | None) -> list[str]:
+    """The metrics that a pattern such as ``activation_std/layer-*`` stands for, layers in their order."""
+    if "*" not in pattern:
+        return [pattern]
+    rows = _rows(tables)
+    known = rows.loc[rows["split"] == split_of(pattern, split), "metric"].unique()
+    return sorted((name for name in known if fnmatchcase(name, pattern)), key=natural_order)
+
+
+def natural_order(name: str) -> list[tuple[str, int]]:
+    """Sort key under which layer-10 comes after layer-9."""
+    return [(word, int(number or 0)) for word, number in re.findall(r"(\D+)(\d*)", name)]
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple[str, int, int]]:
+    trials = frame["trial"].fillna(NO_TRIAL).astype(int) if "trial" in frame else [NO_TRIAL] * len(frame)
+    return list(zip(frame["variant"].astype(str), frame["replicate"].astype(int), trials, strict=True))
+
+
+def _rows(tables: Tables) -> pd.DataFrame:
+    """The table of curves, empty where no run of the experiment ended well."""
+    import pandas as pd
+
+    empty = pd.DataFrame(columns=["variant", "replicate", "step", "split", "metric", "value"])
+    return tables.get("curves", empty)
+
+
+def _recorded(tables: Tables, metric: str, split: str, variants: list[str]) -> dict[Run, Curve]:
+    table = _rows(tables)
+    rows = table[(table["metric"] == metric) & (table["split"] == split) & table["variant"].isin(variants)]
+    rows = rows.sort_values("step", kind="stable")
+    points: dict[Run, list[int]] = {}
+    for position, key in enumerate(_keys(rows)):
+        points.setdefault(Run(*key), []).append(position)
+    steps, values = rows["step"].to_numpy(dtype=float), rows["value"].to_numpy(dtype=float)
+    return {run: Curve(steps[at], values[at]) for run, at in points.items()}
+
+
+def _carried_on(curve: Curve | None, ends: Array, metric: str) -> Curve:
+    """A diverged run's curve, with its outcome's value at every later step of its fellows, at least once."""
+    curve = curve or Curve(np.empty(0), np.empty(0))
+    last = curve.steps[-1] if curve.steps.size else -1.0
+    later = ends[ends > last] if (ends > last).any() else np.array([last + 1])
+    worst = {"accuracy": CHANCE, "loss": max([CHANCE_LOSS, *curve.readings[-1:]])}.get(metric, math.nan)
+    return Curve(np.append(curve.steps, later), np.append(curve.readings, np.full(later.size, worst)))
+
+
+def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
+    train = read_curves(tables, "accuracy", "train", variants)
+    other = read_curves(tables, "accuracy", split, variants)
+    gaps = {}
+    for run in train.keys() & other.keys():
+        steps, here, there = np.intersect1d(train[run].steps, other[run].steps, return_indices=True)
+        gaps[run] = Curve(steps, train[run].readings[here] - other[run].readings[there])
+    return gaps
+
+
+def _over_trials(tables: Tables, metric: str, split: Split, variants: list[str], best: bool) -> dict[Run, Curve]:
+    """One curve a search over its trials: 1, 2, ..., each with its final value, or the best so far."""
+    finals = _updates(tables, variants) if metric == "updates" else read_runs(tables, Quantity(metric, split), variants)
+    searches: dict[Run, list[float]] = {}
+    for run in sorted(run for run in finals if run.trial != NO_TRIAL):
+        searches.setdefault(Run(run.variant, run.replicate), []).append(finals[run])
+    so_far = np.minimum.accumulate if metric == "loss" else np.maximum.accumulate
+    return {
+        run: Curve(np.arange(1.0, len(values) + 1), so_far(values) if best else np.array(values))
+        for run, values in searches.items()
+    }
+
+
+def _updates(tables: Tables, variants: list[str]) -> dict[Run, float]:
+    """The last step at which anything of a trial was recorded."""
+    table = _rows(tables)
+    rows = table[table["variant"].isin(variants)]
+    last: dict[Run, float] = {}
+    for key, step in zip(_keys(rows), rows["step"], strict=True):
+        last[Run(*key)] = max(last.get(Run(*key), 0.0), float(step))
+    return last
+
+
+def _window(curve: Curve, first: int | None, last: int | None) -> Curve:
+    inside = (curve.steps >= (first or 0)) & (curve.steps <= (math.inf if last is None else last))
+    return Curve(curve.steps[inside], curve.readings[inside])
+
+
+def _from_target(curve: Curve, marks: Curve | None, target: Target) -> Curve:
+    start = target.first_step(marks) if marks else math.inf
+    return Curve(curve.steps[curve.steps >= start], curve.readings[curve.steps >= start])

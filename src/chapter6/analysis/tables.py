@@ -1,0 +1,106 @@
+"""From the records and curves of runs to tidy tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chapter6.analysis.intervals import one_sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Curves = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+Run = tuple[Mapping[str, Any], Curves]  # a record and its curves
+
+CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
+RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
+
+
+def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row a recorded number; what is not finite is left out (the run's outcome says why)."""
+    import pandas as pd
+
+    parts = []
+    for record, curves in runs:
+        for (split, metric), (steps, values) in curves.items():
+            if values.ndim > 1:
+                continue
+            part = pd.DataFrame({"step": steps, "value": values})
+            part = part[np.isfinite(part["value"])]
+            names = {key: record[key] for key in ("experiment", "variant", "replicate")}
+            parts.append(part.assign(**names, split=split, metric=metric))
+    return pd.concat(parts, ignore_index=True)[CURVE_COLUMNS] if parts else pd.DataFrame(columns=CURVE_COLUMNS)
+
+
+def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    """One row a bin: ``share`` of all values in [left, right); ``ranges`` maps a variant to its bins' range."""
+    import pandas as pd
+
+    parts = []
+    for record, curves in runs:
+        for (split, metric), (steps, values) in curves.items():
+            if values.ndim < 2:
+                continue
+            edges = np.linspace(*ranges[record["variant"]], values.shape[1] + 1)
+            for step, shares in zip(steps, values, strict=True):
+                part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
+                names = {key: record[key] for key in ("experiment", "variant", "replicate")}
+                parts.append(part.assign(**names, step=step, split=split, metric=metric))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row a run: how it ended."""
+    import pandas as pd
+
+    rows = [{column: record[column] for column in RUN_COLUMNS} for record, _ in runs]
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+def settings_table(experiment: str, variants: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a hyper-parameter of a variant; ``value`` is JSON.
+
+    A variant is a mapping with name, label, track, axes and run; its place in the sequence is its position.
+    """
+    import pandas as pd
+
+    rows = []
+    for position, variant in enumerate(variants):
+        axes = {f"axis.{axis}": level for axis, level in variant["axes"].items()}
+        parameters = {"track": variant["track"], **axes, **flatten(variant["run"])}
+        rows += [
+            (experiment, variant["name"], position, variant["label"], parameter, json.dumps(value))
+            for parameter, value in parameters.items()
+        ]
+    return pd.DataFrame(rows, columns=["experiment", "variant", "position", "label", "parameter", "value"])
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted keys; a part's kind stands under the part's own name."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            if "kind" in value:
+                flat[f"{prefix}{key}"] = value["kind"]
+            rest = {name: item for name, item in value.items() if name != "kind"}
+            flat.update(flatten(rest, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """The last value of every metric of every variant: mean over replicates with its 95 % t interval."""
+    import pandas as pd
+
+    keys = ["variant", "split", "metric"]
+    last = curves.sort_values("step").groupby([*keys, "replicate"], sort=False).last().reset_index()
+    rows = []
+    for names, group in last.groupby(keys, sort=False):
+        interval = one_sample(group["value"].to_numpy(), confidence=0.95)
+        rows.append((*names, group["step"].max(), interval.estimate, interval.low, interval.high, len(group)))
+    return pd.DataFrame(rows, columns=[*keys, "step", "mean", "low", "high", "replicates"])

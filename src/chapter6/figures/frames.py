@@ -1,0 +1,241 @@
+"""Steps from tables to what a figure shows: choosing, placing, smoothing, thinning, intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chapter6.figures import style
+from chapter6.registry import StudyError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from pandas import DataFrame
+
+POINTS = 300  # a line has no more: what a screen can show, and what keeps an SVG small
+CONFIDENCE = 0.95
+
+
+def choose(settings: DataFrame, patterns: Sequence[str] = ()) -> list[str]:
+    """Return the variants that ``patterns`` (names or globs; none: all) choose, in the experiment's order."""
+    order = settings.drop_duplicates("variant").sort_values("position", kind="stable")
+    names = [str(variant) for variant in order["variant"]]
+    for pattern in patterns:
+        if not any(fnmatchcase(variant, pattern) for variant in names):
+            raise StudyError(f"variants: {pattern!r} matches none; choose from {names}")
+    return [v for v in names if not patterns or any(fnmatchcase(v, pattern) for pattern in patterns)]
+
+
+def labels(settings: DataFrame) -> dict[str, str]:
+    """Return every variant's display name; a variant that a sweep named is called by its levels."""
+    first = settings.drop_duplicates("variant")
+    given = dict(zip(first["variant"].astype(str), first["label"].astype(str), strict=True))
+    said = _said(settings, axes_of(settings))
+    return {variant: said[variant][1] if label == variant else label for variant, label in given.items()}
+
+
+def axes_of(settings: DataFrame) -> list[str]:
+    """Return the axes of the experiment's sweep, in its order."""
+    names = [str(parameter) for parameter in settings["parameter"].unique()]
+    return [name.removeprefix("axis.") for name in names if name.startswith("axis.")]
+
+
+def _said(settings: DataFrame, axes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return what ``axes`` say of each variant, as a key (``relu·he``) and as a label; else its own name.
+
+    A variant that is both listed and swept (``adam_rate-0.1``) is first called by its listed name.
+    """
+    of_axis = {axis: levels(settings, axis) for axis in axes_of(settings)}
+    first = settings.drop_duplicates("variant")
+    said = {}
+    for variant, given in zip(first["variant"].astype(str), first["label"].astype(str), strict=True):
+        here = [axis for axis in of_axis if variant in of_axis[axis]]
+        listed, *swept = variant.split("_")
+        pairs = [(axis, of_axis[axis][variant]) for axis in axes if axis in here]
+        keys, names = [level for _, level in pairs], [level_name(*pair) for pair in pairs]
+        if len(swept) == len(here):
+            keys, names = [listed, *keys], [style.name(listed) if given == variant else given, *names]
+        said[variant] = "·".join(keys), " · ".join(names)
+    return said
+
+
+def levels(settings: DataFrame, axis: str) -> dict[str, str]:
+    """Return each variant's level on a sweep's ``axis``, or its value of a dotted parameter of that name."""
+    for parameter in (f"axis.{axis}", axis):
+        rows = settings[settings["parameter"] == parameter]
+        if len(rows):
+            return {variant: _text(v) for variant, v in zip(rows["variant"], rows["value"], strict=True)}
+    known = sorted(str(p).removeprefix("axis.") for p in settings["parameter"].unique())
+    raise StudyError(f"axis: no setting is called {axis!r}; choose from {known}")
+
+
+def setting(settings: DataFrame, ending: str, variant: str | None = None) -> str | None:
+    """Return the first setting whose dotted name ends in ``ending``, of one variant or of any."""
+    rows = settings if variant is None else settings[settings["variant"] == variant]
+    dotted = "." + rows["parameter"].astype(str)
+    found = rows[dotted.str.endswith("." + ending)]
+    return _text(found["value"].iloc[0]) if len(found) else None
+
+
+def _text(value: object) -> str:
+    """Return the plain text of a JSON value: ``"sgd"`` without quotes, 4.0 as 4."""
+    try:
+        parsed = json.loads(str(value))
+    except json.JSONDecodeError:
+        return str(value)
+    if isinstance(parsed, float):
+        return f"{parsed:g}"
+    return parsed if isinstance(parsed, str) else json.dumps(parsed)
+
+
+def place(settings: DataFrame, variants: Sequence[str], columns: str = "", lines: str = "", x: str = "") -> DataFrame:
+    """Return variant, panel, line, label and x: where each variant is shown, in the experiment's order.
+
+    A panel is a level of the axis ``columns``, x one of the axis ``x``. A line is a level of the axis
+    ``lines``, by default what the axes not yet used say of the variant, or the variant itself. Two variants in
+    one place would be averaged as if they were replicates, which is refused.
+    """
+    from pandas import DataFrame
+
+    panel = _levels_of(settings, variants, columns)
+    line, label = _lines(settings, variants, [columns, x], lines)
+    level = _levels_of(settings, variants, x)
+    placed = DataFrame(
+        {
+            "variant": list(variants),
+            "panel": [level_name(columns, panel[variant]) if columns else "" for variant in variants],
+            "line": [line[variant] for variant in variants],
+            "label": [label[variant] for variant in variants],
+            "x": [level[variant] for variant in variants],
+        }
+    )
+    shared = placed[placed.duplicated(["panel", "line", "x"], keep=False)]
+    if len(shared):
+        raise StudyError(
+            f"variants: {list(shared['variant'])} would share a line; name another axis (lines, columns) or "
+            "choose among them"
+        )
+    return placed
+
+
+def _lines(
+    settings: DataFrame, variants: Sequence[str], used: Sequence[str], lines: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return each variant's line, the key of its look, and the line's label."""
+    if lines:
+        line = _levels_of(settings, variants, lines)
+        return line, {variant: level_name(lines, level) for variant, level in line.items()}
+    axes = axes_of(settings)
+    if not set(axes) & set(used):
+        return dict(zip(variants, variants, strict=True)), labels(settings)
+    said = _said(settings, [axis for axis in axes if axis not in used])
+    return {v: key for v, (key, _) in said.items()}, {v: label for v, (_, label) in said.items()}
+
+
+def _levels_of(settings: DataFrame, variants: Sequence[str], axis: str) -> dict[str, str]:
+    """Return the level of every variant on ``axis``, all "" where no axis is named."""
+    if not axis:
+        return dict.fromkeys(variants, "")
+    known = levels(settings, axis)
+    _require(variants, known, axis)
+    return known
+
+
+def _require(variants: Iterable[str], known: Mapping[str, str], axis: str) -> None:
+    missing = [variant for variant in variants if variant not in known]
+    if missing:
+        raise StudyError(f"axis: {axis!r} is not set for {missing}; choose variants that have it")
+
+
+def level_name(axis: str, level: str) -> str:
+    """Return a level for readers: ``ReLU``, but ``depth 4``."""
+    what = style.name(axis.rpartition(".")[2])
+    if level in ("true", "false"):
+        return f"{'with' if level == 'true' else 'without'} {what}"
+    try:
+        float(level)
+    except ValueError:
+        return style.name(level)
+    return f"{what} {level}"
+
+
+def rows_of(curves: DataFrame, metric: str, splits: Sequence[str], variants: Sequence[str]) -> DataFrame:
+    """Return the rows of a metric (or of a glob, ``rank/layer-*``), with its ``layer``, finite values only.
+
+    Values that are not finite belong to runs that diverged, which `diverged` counts.
+    """
+    named = [m for m in curves["metric"].unique() if fnmatchcase(str(m), metric)]
+    rows = curves[curves["metric"].isin(named) & curves["split"].isin(splits)]
+    if rows.empty:
+        known = sorted({f"{s} {m}" for s, m in zip(curves["split"], curves["metric"], strict=True)})
+        raise StudyError(f"metric: no {metric!r} on {list(splits)}; choose from {known}")
+    finite: DataFrame = rows[rows["variant"].isin(variants) & np.isfinite(rows["value"])]
+    return finite.assign(layer=[str(name).partition("/")[2] for name in finite["metric"]])
+
+
+def diverged(runs: DataFrame) -> DataFrame:
+    """Return variant, diverged (number of runs) and total."""
+    flags = runs.assign(diverged=runs["outcome"] == "diverged")
+    counts = flags.groupby("variant", sort=False)["diverged"].agg(["sum", "size"]).reset_index()
+    return counts.set_axis(["variant", "diverged", "total"], axis=1)
+
+
+def thin(steps: ArrayLike, points: int = POINTS, log: bool = False) -> NDArray[Any]:
+    """Return at most ``points`` of the steps, ends included, evenly spaced by rank (log: by ratio)."""
+    steps = np.unique(np.asarray(steps))
+    if len(steps) <= points:
+        return steps
+    space = np.geomspace(1, len(steps), points) - 1 if log else np.linspace(0, len(steps) - 1, points)
+    kept: NDArray[Any] = steps[np.unique(space.round().astype(int))]
+    return kept
+
+
+def smooth_as_book(values: ArrayLike) -> NDArray[np.float64]:
+    """Smooth with the book's Kaiser window (length 11, beta 2); fewer values than that stay as they are.
+
+    The ends are mirrored as in the book's ``smooth_curve``: about the first value, and past the last.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 11:
+        return values
+    window = np.kaiser(11, 2)
+    mirrored = np.concatenate([values[5:0:-1], values, values[:-6:-1]])
+    return np.convolve(window / window.sum(), mirrored, mode="valid")
+
+
+def smoothed(rows: DataFrame) -> DataFrame:
+    """Smooth every run's curve on its own, so that the band speaks of the smoothed curves."""
+    ordered = rows.sort_values("step", kind="stable")
+    keys = ["variant", "replicate", "split", "metric"]
+    values = ordered.groupby(keys, sort=False)["value"].transform(lambda curve: smooth_as_book(curve.to_numpy()))
+    result: DataFrame = ordered.assign(value=values)
+    return result
+
+
+def intervals(rows: DataFrame, by: list[str], log: bool = False, share: bool = False) -> DataFrame:
+    """Return mean, low, high and replicates of ``value`` for each group, with 95 % t intervals.
+
+    ``log`` computes on the logarithm, where a group is all positive: the mean is then the geometric one.
+    ``share`` keeps the interval inside [0, 1]. One replicate has no interval: low and high are NaN.
+    """
+    from scipy.special import stdtrit
+
+    value = rows["value"].astype(float)
+    smallest = rows.assign(value=value).groupby(by, sort=False)["value"].transform("min")
+    logs = (smallest > 0) & log
+    scaled = rows.assign(value=np.where(logs, np.log(value.where(logs, 1.0)), value), log=logs)
+    groups = scaled.groupby(by, sort=False)
+    result = groups["value"].agg(["mean", "std", "size"]).join(groups["log"].first()).reset_index()
+    count, mean = result["size"].to_numpy(), result["mean"].to_numpy()
+    quantile = np.where(count > 1, stdtrit(np.maximum(count - 1, 1), (1 + CONFIDENCE) / 2), np.nan)
+    half = quantile * result["std"].to_numpy() / np.sqrt(count)
+    for end, values in (("mean", mean), ("low", mean - half), ("high", mean + half)):
+        with np.errstate(over="ignore"):
+            result[end] = np.where(result["log"], np.exp(np.where(result["log"], values, 0)), values)
+    if share:
+        result["low"], result["high"] = result["low"].clip(lower=0), result["high"].clip(upper=1)
+    return result.rename(columns={"size": "replicates"}).drop(columns=["std", "log"])

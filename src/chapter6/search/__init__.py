@@ -1,0 +1,1 @@
+"""Search over hyper-parameters: spaces and strategies. It proposes points; jobs train them."""

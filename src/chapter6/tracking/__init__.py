@@ -1,0 +1,11 @@
+"""The MLflow mirror: the only package that imports mlflow, and never a source of anything.
+
+MLflow reads its settings when it is imported, so they are set here, before any module of this package.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")  # nothing leaves the machine
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # its errors reach us as exceptions

@@ -1,0 +1,187 @@
+"""From claims to results: combinations, Holm families, JSON, and every claim of the chapter."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from chapter6.analysis.checks import Check
+from chapter6.analysis.claims import Claim, judge_claim
+from chapter6.analysis.comparisons import Comparison, Range, deciding, judge_family, sampled
+from chapter6.registry import StudyError
+
+from .hand_made import tables
+
+CHAPTER = yaml.safe_load((Path(__file__).parent / "claims_of_the_chapter.yaml").read_text(encoding="utf-8"))
+PART_KEYS = {
+    *("label", "track", "variants", "metric", "margin", "unit", "scale", "estimate", "low", "high"),
+    *("confidence", "correction", "replicates", "verdict", "decides_at", "outcome"),
+}
+RESULT_KEYS = {
+    *("id", "experiment", "statement", "verdict", "estimate", "low", "high", "replicates"),
+    *("parts", "sentence", "preview"),
+}
+MADE = tables(
+    (
+        "batch",
+        "loss",
+        {"sgd": [2.0, 2.1, 2.2], "good": [1.0, 1.1, 1.1], "same": [1.95, 2.1, 2.2], "bad": [3.0, 3.1, 3.3]},
+    )
+)
+
+
+def specs_of(claim):
+    return claim.get("all_of") or claim.get("any_of") or [claim["check"]]
+
+
+def better(*names, **fields):
+    return Check.build({"kind": "ordering", "metric": "loss", "lower": list(names), "than": "sgd", **fields})
+
+
+def judged(*checks, combine="all_of", at_least=None, of=MADE):
+    return judge_claim(Claim("C03", "It is better", checks, combine, at_least), "6.1-mnist", of)
+
+
+def test_the_chapter_s_claims_are_all_there():
+    assert [claim["id"] for claim in CHAPTER] == [f"C{number:02}" for number in range(1, 34)]
+    used = {spec["kind"] for claim in CHAPTER for spec in specs_of(claim)}
+    assert used == set(Check.members)
+
+
+@pytest.mark.parametrize("claim", CHAPTER, ids=lambda claim: claim["id"])
+def test_every_claim_of_the_chapter_builds_and_names_what_it_needs(claim):
+    checks = tuple(Check.build(spec) for spec in specs_of(claim))
+    for check in checks:
+        assert check.variants_named()
+        assert all(split in ("batch", "train", "validation", "test") for split, _ in check.metrics_named())
+    for nothing in (tables(), {}):
+        result = judge_claim(Claim(claim["id"], claim["says"], checks), "e", nothing)
+        assert (result["verdict"], result["estimate"]) == ("undecided", None)
+        assert all(part["outcome"].startswith("no data for") for part in result["parts"])
+
+
+def test_a_result_is_plain_json_with_the_deciding_part_on_top():
+    result = judged(better("good", "bad"))
+    assert result.keys() == RESULT_KEYS
+    assert {key for part in result["parts"] for key in part} == PART_KEYS
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    weakest = result["parts"][1]
+    assert weakest["variants"] == ["bad", "sgd"]
+    assert {key: result[key] for key in ("estimate", "low", "high", "replicates", "verdict")} == {
+        key: weakest[key] for key in ("estimate", "low", "high", "replicates", "verdict")
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "all_of", "any_of", "two_of"),
+    [
+        (["good"], "supported", "supported", None),
+        (["good", "same"], "undecided", "supported", "undecided"),
+        (["good", "bad"], "contradicted", "supported", "contradicted"),
+        (["same", "bad"], "contradicted", "undecided", "contradicted"),
+        (["bad"], "contradicted", "contradicted", None),
+        (["good", "good", "bad"], "contradicted", "supported", "supported"),
+        (["good", "same", "bad"], "contradicted", "supported", "undecided"),
+    ],
+)
+def test_combinations(names, all_of, any_of, two_of):
+    checks = [better(name) for name in names]
+    assert judged(*checks)["verdict"] == all_of
+    assert judged(*checks, combine="any_of")["verdict"] == any_of
+    if two_of:
+        assert judged(*checks, combine="share_of", at_least=2)["verdict"] == two_of
+
+
+def test_only_families_are_corrected():
+    checks = [better("good"), better("same")]
+    assert {part["correction"] for part in judged(*checks)["parts"]} == {"none"}
+    family = judged(*checks, combine="any_of")["parts"]
+    assert [(part["correction"], part["confidence"]) for part in family] == [("holm", 0.975), ("holm", 0.95)]
+
+
+def test_a_share_of_more_parts_than_there_are_is_undecided():
+    result = judged(better("good"), combine="share_of", at_least=2)
+    assert (result["verdict"], len(result["parts"])) == ("undecided", 2)
+
+
+def test_a_family_inside_a_conjunction_counts_its_own_parts():
+    result = judged(better("good", "bad", needs=1), better("good"))
+    assert (result["verdict"], [part["verdict"] for part in result["parts"]]) == (
+        "supported",
+        ["supported", "contradicted", "supported"],
+    )
+
+
+def test_claims_that_cannot_be_counted_are_refused():
+    with pytest.raises(StudyError, match="claim C03: needs a check"):
+        judged()
+    with pytest.raises(StudyError, match="at_least belongs to share_of"):
+        judged(better("good"), combine="share_of")
+    with pytest.raises(StudyError, match="ordering is a family of its own"):
+        judged(better("good", needs=1), combine="any_of")
+
+
+def test_a_preview_is_marked():
+    claim = Claim("C03", "It is better", (better("good"),))
+    assert judge_claim(claim, "e", MADE, preview=True)["preview"] is True
+    assert judge_claim(claim, "e", MADE)["preview"] is False
+
+
+def compared(values, margin, direction):
+    claimed = Range(least=margin) if direction == "greater" else Range(most=margin)
+    return Comparison(sampled(np.array(values)), claimed, margin, "it", "it", "it")
+
+
+SAMPLES = st.lists(
+    st.tuples(
+        st.lists(st.integers(-9, 9).map(float), min_size=4, max_size=4),
+        st.integers(-6, 6).map(float),
+        st.sampled_from(["greater", "less"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def p_values(values, margin, side):
+    """One-sided p-values for "beyond the margin" and for "not beyond it"."""
+    if min(values) == max(values):
+        beyond = values[0] > margin if side == "greater" else values[0] < margin
+        return float(not beyond), float(beyond)
+    p = stats.ttest_1samp(values, margin, alternative=side).pvalue
+    return p, 1 - p
+
+
+def rejected(p_values, alpha):
+    """Holm's step-down procedure as in the textbooks."""
+    found = set()
+    for step, index in enumerate(np.argsort(p_values)):
+        if p_values[index] > alpha / (len(p_values) - step):
+            break
+        found.add(int(index))
+    return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAMPLES)
+def test_a_family_gets_the_verdicts_of_holm_s_procedure_over_p_values(samples):
+    beyond, short = (rejected(of, 0.025) for of in zip(*(p_values(*sample) for sample in samples), strict=True))
+    parts = judge_family([compared(*sample) for sample in samples])
+    assert {index for index, part in enumerate(parts) if part.verdict == "supported"} == beyond
+    assert {index for index, part in enumerate(parts) if part.verdict == "contradicted"} == short
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAMPLES, st.integers(1, 6))
+def test_the_deciding_part_has_the_verdict_of_the_count(samples, needed):
+    needed = min(needed, len(samples))
+    parts = judge_family([compared(*sample) for sample in samples])
+    holding = sum(part.verdict == "supported" for part in parts)
+    failing = sum(part.verdict == "contradicted" for part in parts)
+    expected = "supported" if holding >= needed else "contradicted" if failing > len(parts) - needed else "undecided"
+    assert deciding(parts, needed).verdict == expected

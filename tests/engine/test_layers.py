@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from chapter6.engine.activations import Activation
+from chapter6.engine.layers import Affine, Nonlinearity
+from chapter6.engine.parameters import Parameters
+from engine.small import build
+from reference import textbook
+
+RNG = np.random.default_rng(0)
+X, UPSTREAM = RNG.standard_normal((5, 3)), RNG.standard_normal((5, 4))
+
+
+def affine(is_first=False):
+    parameters = Parameters(Affine.slots("only", 3, 4), np.float64)
+    parameters.values[...] = np.random.default_rng(1).standard_normal(parameters.values.size)
+    return Affine("only", parameters, 5, is_first), parameters
+
+
+def test_the_affine_layer_equals_the_textbooks():
+    layer, parameters = affine()
+    weights, biases = parameters.value_of["weights/only"], parameters.value_of["biases/only"]
+    output = layer.forward(X, training=True)
+    np.testing.assert_allclose(output, textbook.affine(X, weights, biases), rtol=1e-14)
+    below, slope, bias_slope = textbook.affine_slopes(UPSTREAM, X, weights)
+    np.testing.assert_allclose(layer.backward(UPSTREAM.copy()), below, rtol=1e-13)
+    np.testing.assert_allclose(parameters.gradient_of["weights/only"], slope, rtol=1e-13)
+    np.testing.assert_allclose(parameters.gradient_of["biases/only"], bias_slope, rtol=1e-13)
+
+
+def test_gradients_are_written_and_not_added():
+    layer, parameters = affine()
+    parameters.gradient[...] = np.nan
+    for _ in range(2):
+        layer.forward(X, training=True)
+        layer.backward(UPSTREAM.copy())
+    np.testing.assert_allclose(parameters.gradient_of["biases/only"], UPSTREAM.sum(axis=0))
+
+
+def test_the_first_layer_skips_the_gradient_of_its_input_and_nothing_else():
+    (first, its_parameters), (later, parameters) = affine(is_first=True), affine()
+    for layer in (first, later):
+        layer.forward(X, training=True)
+    assert first.backward(UPSTREAM.copy()) is None
+    assert later.backward(UPSTREAM.copy()) is not None
+    np.testing.assert_array_equal(its_parameters.gradient, parameters.gradient)
+
+
+def test_a_layer_leaves_its_input_and_its_weights_alone():
+    layer, parameters = affine()
+    x, values = X.copy(), parameters.values.copy()
+    layer.forward(x, training=True)
+    layer.backward(UPSTREAM.copy())
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(parameters.values, values)
+
+
+def test_buffers_are_reused():
+    layer, _ = affine()
+    assert layer.forward(X, training=True) is layer.forward(2 * X, training=False)
+
+
+@pytest.mark.parametrize("kind", textbook.ACTIVATIONS)
+def test_a_nonlinearity_equals_the_textbooks_in_place(kind):
+    function, slope = textbook.ACTIVATIONS[kind]
+    layer, z, upstream = Nonlinearity(build(Activation, kind)), X.copy(), RNG.standard_normal(X.shape)
+    expected = upstream * slope(X)
+    assert layer.forward(z, training=True) is z
+    np.testing.assert_allclose(z, function(X), rtol=1e-12)
+    assert layer.backward(upstream) is upstream
+    np.testing.assert_allclose(upstream, expected, rtol=1e-10)

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from chapter6.engine.examples import Examples
+from chapter6.engine.measurements import Activations, DistinctUnits, Evaluation, Gradients, Misalignment, Position
+from chapter6.engine.problems import SurfaceProblem
+from chapter6.engine.surfaces import Bowl
+from engine.small import gaussians, network_problem, watch
+from reference.differences import central_difference
+
+
+def read(measurement, problem):
+    return {metric: value for _, metric, value in measurement.measure(problem)}
+
+
+def read_layer(pre_activations, activation="relu", **settings):
+    """Read a hidden layer whose pre-activations, one row an example, are made to be these."""
+    z = np.array(pre_activations, dtype=float)
+    examples = Examples(z, np.zeros(len(z), int))
+    problem = network_problem(examples, inputs=z.shape[1], hidden=(z.shape[1],), activation=activation)
+    problem.parameters.value_of["weights/layer-1"][...] = np.eye(z.shape[1])
+    readings = read(Activations(**settings), problem)
+    return {metric.removesuffix("/layer-1"): value for metric, value in readings.items()}
+
+
+def test_two_spreads_tell_units_that_differ_from_units_that_inform():
+    """Two units at 1 and 3 whatever the input: their pooled spread is 1, and neither carries anything."""
+    readings = read_layer([[1, 3], [1, 3], [1, 3]])
+    assert (readings["activation_mean"], readings["activation_std"], readings["unit_std"]) == (2, 1, 0)
+
+
+def test_the_spread_of_units_is_the_root_of_their_mean_variance():
+    """One unit varies by 2 around 2 and one not at all: the pooled variance adds that of the means."""
+    readings = read_layer([[0, 5], [4, 5]])
+    assert readings["unit_std"] == pytest.approx(np.sqrt((4 + 0) / 2))
+    assert readings["activation_std"] == pytest.approx(np.std([0, 4, 5, 5]))
+
+
+def test_slope_and_saturation_follow_the_derivative():
+    relu = read_layer([[-1, 2], [-3, 4], [5, 6], [-7, -8]])
+    assert (relu["slope"], relu["saturated"]) == (0.5, 0.5)
+    sigmoid = read_layer([[0, 100], [0, -100]], "sigmoid")
+    assert (sigmoid["slope"], sigmoid["saturated"]) == (0.125, 0.5)
+
+
+def test_a_histogram_holds_shares_of_all_activations():
+    readings = read_layer([[0.1, 0.6], [0.7, 1.4], [1.6, 9.0]], low=0.0, high=2.0, bins=4)
+    np.testing.assert_allclose(readings["histogram"], [1 / 6, 2 / 6, 1 / 6, 1 / 6])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_shares_sum_to_one_where_all_is_in_sight_and_to_less_elsewhere(activation):
+    problem = network_problem(gaussians(40), activation=activation)
+    for low, high in ((-100, 100), (0.2, 0.3)):
+        shares = read(Activations(low=low, high=high), problem)["histogram/layer-2"]
+        assert shares.shape == (200,)
+        assert shares.min() >= 0
+        total = shares.sum()
+        assert total == pytest.approx(1) if high == 100 else total < 1
+
+
+def test_activations_are_read_from_the_first_examples():
+    problem = network_problem(gaussians(40))
+    few, same = read(Activations(examples=5), problem), network_problem(gaussians(40).first(5))
+    for metric, value in read(Activations(), same).items():
+        np.testing.assert_allclose(few[metric], value, rtol=1e-12)
+    assert few["activation_std/layer-1"] != read(Activations(), problem)["activation_std/layer-1"]
+
+
+def test_every_hidden_layer_is_read_and_the_output_is_not():
+    metrics = read(Activations(), network_problem())
+    assert {metric.partition("/")[2] for metric in metrics} == {"layer-1", "layer-2"}
+    deep = network_problem(hidden=(8, 7), outputs=0)
+    deep.splits["train"] = Examples(np.ones((4, 12)), np.ones((4, 7)))
+    assert {metric.partition("/")[2] for metric in read(Activations(), deep)} == {"layer-1", "layer-2"}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize(("initializer", "ranks"), [("zeros", (0, 1)), ("constant", (1, 1)), ("he", (8, 8))])
+def test_equal_units_stay_equal(initializer, ranks, activation, dtype):
+    """Zero or constant weights leave each layer one distinct unit through training (section 6.2.1)."""
+    problem = network_problem(initializer=initializer, activation=activation, dtype=dtype)
+    assert read(DistinctUnits(), problem)["rank"] == ranks[0]
+    watch(problem, "sgd", 20)
+    readings = read(DistinctUnits(), problem)
+    assert ranks[0] <= readings["rank"] <= ranks[1]
+    assert readings["rank"] == max(readings["rank/layer-1"], readings["rank/layer-2"])
+    assert "rank/layer-3" not in readings
+
+
+def test_zero_weights_under_relu_stay_zero():
+    problem = network_problem(initializer="zeros", activation="relu")
+    watch(problem, "sgd", 20)
+    assert read(DistinctUnits(), problem)["rank"] == 0
+
+
+def test_the_rank_is_the_number_of_distinct_units():
+    problem = network_problem()
+    weights = problem.parameters.value_of["weights/layer-1"]
+    weights[:, 3:] = weights[:, 2:3]
+    readings = read(DistinctUnits(), problem)
+    assert (readings["rank"], readings["rank/layer-1"], readings["rank/layer-2"]) == (8, 3, 8)
+
+
+def test_weights_that_are_not_numbers_have_rank_zero():
+    problem = network_problem()
+    problem.values[0] = np.inf
+    assert read(DistinctUnits(), problem)["rank/layer-1"] == 0
+
+
+def test_gradient_norms_are_those_of_the_mean_loss_over_the_examples():
+    problem = network_problem(gaussians(40), activation="tanh")
+    readings = read(Gradients(examples=9), problem)
+    x, labels = next(problem.splits["train"].chunks(9, np.float64))
+    for name, _, _ in problem.architecture.affine_shapes:
+        weights = problem.parameters.value_of[f"weights/{name}"]
+        slope = central_difference(lambda _: problem.evaluator(9).loss(x, labels), weights)
+        assert readings[f"gradient_norm/{name}"] == pytest.approx(np.sqrt((slope**2).sum()), rel=1e-7)
+
+
+def test_evaluation_reads_the_splits_it_was_given():
+    problem = network_problem()
+    readings = list(Evaluation(("validation",)).measure(problem))
+    loss, accuracy = problem.evaluate("validation")
+    assert readings == [("validation", "loss", loss), ("validation", "accuracy", accuracy)]
+
+
+def test_position_reads_the_point():
+    readings = read(Position(), SurfaceProblem(Bowl(), (-3.0, 4.0)))
+    assert readings == {"x": -3, "y": 4, "height": 9 / 20 + 16, "distance": 5}
+
+
+def test_misalignment_is_the_angle_past_the_minimum():
+    """At (10, 5) the gradient is (1, 10) and the minimum lies along (10, 5); the other corners mirror it."""
+    angle = np.degrees(np.arctan2(10, 1) - np.arctan2(5, 10))
+    corners = Misalignment(points=2, degrees=angle - 0.1)
+    readings = read(corners, SurfaceProblem(Bowl(), (0.0, 0.0)))
+    assert readings == pytest.approx({"angle": angle, "misaligned_share": 1})
+    beyond = Misalignment(points=2, degrees=angle + 0.1)
+    assert read(beyond, SurfaceProblem(Bowl(), (0.0, 0.0)))["misaligned_share"] == 0
+
+
+def test_a_round_bowl_is_aligned_everywhere():
+    readings = read(Misalignment(points=20), SurfaceProblem(Bowl(elongation=1.0), (1.0, 1.0)))
+    assert readings == pytest.approx({"angle": 0, "misaligned_share": 0}, abs=1e-5)
+
+
+def test_most_of_the_books_bowl_is_misaligned():
+    readings = read(Misalignment(), SurfaceProblem(Bowl(), (-7.0, 2.0)))
+    assert readings["angle"] > 30
+    assert 0.5 < readings["misaligned_share"] < 1
+
+
+def test_a_grid_through_the_minimum_has_an_angle():
+    """At the minimum itself the gradient has no direction; an odd number of points puts one there."""
+    readings = read(Misalignment(points=21), SurfaceProblem(Bowl(), (-7.0, 2.0)))
+    assert readings["angle"] > 30

@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from chapter6.engine.activations import Activation
+from chapter6.engine.examples import Examples
+from chapter6.engine.initializers import Initializer
+from chapter6.engine.layers import BatchNormalization
+from chapter6.engine.network import Network
+from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.streams import Streams
+from engine.small import architecture, build, network_problem, pictures
+from reference import textbook
+from reference.differences import central_difference
+
+every_activation = pytest.mark.parametrize("activation", Activation.members)
+every_initializer = pytest.mark.parametrize("initializer", Initializer.members)
+
+widths = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
+small = st.integers(2, 5)
+
+
+def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer=None, **extras):
+    """Return a problem with random biases whose every pre-activation is a clear step from a kink at zero."""
+    rng = np.random.default_rng(seed)
+    width = outputs or hidden[-1]
+    targets = rng.integers(0, outputs, batch) if outputs else rng.standard_normal((batch, width))
+    problem = network_problem(
+        Examples(rng.standard_normal((batch, inputs)), targets),
+        steps=1,
+        batch_size=batch,
+        replicate=seed,
+        inputs=inputs,
+        hidden=hidden,
+        outputs=outputs,
+        activation=activation,
+        regularizer=regularizer,
+        **extras,
+    )
+    problem.values += 0.3 * rng.standard_normal(problem.values.size)
+    assume(np.abs(problem.values).min() > 1e-4)
+    assume(nearest_kink(problem) > 1e-3)
+    return problem
+
+
+def nearest_kink(problem):
+    """Return the smallest magnitude of a hidden pre-activation."""
+    x, smallest = problem.batches[0][0], np.inf
+    for name, _ in zip(problem.architecture.affine_shapes, problem.architecture.hidden, strict=False):
+        x = textbook.affine(x, *(problem.parameters.value_of[f"{part}/{name[0]}"] for part in ("weights", "biases")))
+        smallest = min(smallest, np.abs(x).min())
+        problem.architecture.activation.forward(x)
+    return smallest
+
+
+def assert_gradient_is_exact(problem):
+    problem.differentiate(1)
+    gradient = problem.gradient.copy()
+    expected = central_difference(lambda _: problem.differentiate(1), problem.values)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+
+
+@every_activation
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), small, widths, small, small)
+def test_the_gradient_of_the_whole_network_is_exact(activation, seed, inputs, hidden, outputs, batch):
+    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, activation))
+
+
+@pytest.mark.parametrize("regularizer", Regularizer.members)
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), small, widths, small, small)
+def test_the_gradient_with_a_penalty_is_exact(regularizer, seed, inputs, hidden, outputs, batch):
+    penalty = {"kind": regularizer, "strength": 0.1}
+    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, "tanh", penalty))
+
+
+@pytest.mark.parametrize("placement", ["before", "after"])
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), small, widths, small, st.integers(3, 6))
+def test_the_gradient_through_batch_normalization_is_exact(placement, seed, inputs, hidden, outputs, batch):
+    """Of tanh, which has no kink; the running averages that each pass moves play no part in training."""
+    normalization = BatchNormalization(placement, epsilon=1e-2)  # two equal units of a batch would bend too sharply
+    problem = random_problem(seed, inputs, hidden, outputs, batch, "tanh", batch_normalization=normalization)
+    assert_gradient_is_exact(problem)
+
+
+@every_activation
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6), small, widths, small)
+def test_the_gradient_without_an_output_layer_is_exact(activation, seed, inputs, hidden, batch):
+    assert_gradient_is_exact(random_problem(seed, inputs, hidden, 0, batch, activation))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), small, widths, small, small)
+def test_permuting_a_batch_changes_neither_loss_nor_gradient(seed, inputs, hidden, outputs, batch):
+    problem = random_problem(seed, inputs, hidden, outputs, batch, "relu")
+    x, labels = (array.copy() for array in problem.batches[0])
+    order = np.random.default_rng(seed).permutation(batch)
+    network = Network(problem.architecture, problem.parameters, batch)
+    loss = network.differentiate(x, labels)
+    gradient = problem.gradient.copy()
+    assert network.differentiate(x[order], labels[order]) == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(problem.gradient, gradient, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_initializer
+@every_activation
+def test_rows_of_zeros_give_finite_losses_and_gradients(activation, initializer, dtype):
+    x = next(pictures(6).chunks(6, dtype))[0]
+    x[::2] = 0
+    design = architecture(activation=activation, initializer=initializer)
+    parameters = design.initial_parameters(Streams(6, 0), dtype)
+    assert np.isfinite(Network(design, parameters, 6).differentiate(x, np.arange(6) % 4))
+    assert np.isfinite(parameters.gradient).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_activation
+def test_huge_weights_give_a_finite_loss(activation, dtype):
+    design = architecture(activation=activation, initializer={"kind": "normal", "std": 100.0})
+    x, labels = next(pictures(6).chunks(6, dtype))
+    assert np.isfinite(Network(design, design.initial_parameters(Streams(6, 0), dtype), 6).loss(x, labels))
+
+
+def test_networks_of_two_batch_sizes_share_parameters():
+    design = architecture()
+    parameters = design.initial_parameters(Streams(6, 0), np.float64)
+    three, seven = Network(design, parameters, 3), Network(design, parameters, 7)
+    x, labels = next(pictures(7).chunks(7, np.float64))
+    three.differentiate(x[:3], labels[:3])
+    parameters.values -= 0.1 * parameters.gradient
+    outputs = seven.forward(x).copy()
+    np.testing.assert_allclose(three.forward(x[:3]), outputs[:3], rtol=1e-13)
+    np.testing.assert_array_equal(seven.outputs, outputs)
+
+
+def test_a_loss_equals_the_loss_of_its_differentiation():
+    problem = network_problem()
+    x, labels = problem.batches[0]
+    network = problem.evaluator(6)
+    assert network.loss(x, labels) == network.differentiate(x, labels)
+
+
+def test_layers_are_named_from_the_first_hidden_one():
+    assert list(architecture(12, (8, 5), 4).affine_shapes) == [
+        ("layer-1", 12, 8),
+        ("layer-2", 8, 5),
+        ("layer-3", 5, 4),
+    ]
+    assert [name for name, _, _ in architecture(12, (8, 5), 0).affine_shapes] == ["layer-1", "layer-2"]
+
+
+@every_initializer
+def test_weights_are_initialized_and_biases_are_zero(initializer):
+    design = architecture(initializer=initializer)
+    parameters = design.initial_parameters(Streams(6, 0), np.float32)
+    for name, *shape in design.affine_shapes:
+        draw = Streams(6, 0)(f"weights/{name}").standard_normal(shape)
+        expected = build(Initializer, initializer).weights(draw).astype(np.float32)
+        np.testing.assert_array_equal(parameters.value_of[f"weights/{name}"], expected)
+    assert not parameters.values[parameters.decayed :].any()
+
+
+def test_without_an_output_layer_the_outputs_are_the_last_activations():
+    design = architecture(hidden=(8, 5), outputs=0, activation="sigmoid")
+    network = Network(design, design.initial_parameters(Streams(6, 0), np.float64), 3)
+    outputs = network.forward(np.ones((3, 12)))
+    assert outputs.shape == (3, 5)
+    assert outputs.min() > 0
+    assert outputs.max() < 1

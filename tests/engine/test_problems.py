@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from chapter6.engine import problems
+from chapter6.engine.network import Network
+from chapter6.engine.regularizers import Regularizer
+from engine.small import build, network_problem, pictures
+from reference import textbook
+
+
+def flat_to_textbook(problem):
+    """Return the parameters under the textbook's names."""
+    views = problem.parameters.value_of
+    names = [name for name, _, _ in problem.architecture.affine_shapes]
+    weights = {f"W{number}": views[f"weights/{name}"] for number, name in enumerate(names, 1)}
+    return weights | {f"b{number}": views[f"biases/{name}"] for number, name in enumerate(names, 1)}
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 16, 17, 18, 1000])
+def test_evaluation_equals_a_direct_computation_whatever_the_chunk(monkeypatch, chunk):
+    monkeypatch.setattr(problems, "EVALUATION_CHUNK", chunk)
+    problem = network_problem()
+    test = problem.splits["test"]
+    x = test.images * test.scale
+    _, pre_activations = textbook.forward(flat_to_textbook(problem), x, "relu")
+    accuracy = np.mean(pre_activations[-1].argmax(axis=1) == test.targets)
+    loss, share = problem.evaluate("test")
+    assert loss == pytest.approx(textbook.cross_entropy(pre_activations[-1], test.targets), rel=1e-12)
+    assert share == accuracy
+
+
+def test_evaluation_weighs_the_last_chunk_by_its_size():
+    problem = network_problem(pictures(1001))
+    x, labels = next(problem.splits["train"].chunks(1001, np.float64))
+    direct = Network(problem.architecture, problem.parameters, 1001).loss(x, labels)
+    assert problem.evaluate("train")[0] == pytest.approx(direct, rel=1e-12)
+
+
+def test_evaluation_leaves_out_the_penalty():
+    with_penalty = network_problem(regularizer={"kind": "l2", "strength": 1.0})
+    assert with_penalty.evaluate("test") == network_problem().evaluate("test")
+
+
+@pytest.mark.parametrize("regularizer", Regularizer.members)
+def test_a_penalty_adds_itself_to_the_loss_and_its_gradient_to_the_weights_alone(regularizer):
+    plain, penalized = network_problem(), network_problem(regularizer=regularizer)
+    penalty = build(Regularizer, regularizer)
+    weights = plain.values[: plain.parameters.decayed]
+    assert penalized.differentiate(1) - plain.differentiate(1) == pytest.approx(penalty.penalty(weights), rel=1e-10)
+    penalty.add_gradient(weights, plain.gradient[: weights.size])
+    np.testing.assert_allclose(penalized.gradient, plain.gradient, rtol=1e-12)
+
+
+@pytest.mark.parametrize("regularizer", [None, *Regularizer.members])
+def test_the_loss_after_an_update_is_that_of_the_batch_under_the_new_weights(regularizer):
+    problem = network_problem(regularizer=regularizer)
+    before = problem.differentiate(3)
+    assert problem.batch_loss == problem.loss_after_update() == before
+    problem.values *= 1.5
+    assert problem.loss_after_update() == problem.differentiate(3) != before
+
+
+def test_there_is_no_batch_before_the_first():
+    assert np.isnan(network_problem().loss_after_update())
+    assert np.isnan(network_problem().batch_loss)
+
+
+def test_update_numbers_name_batches_from_one():
+    problem = network_problem()
+    problem.differentiate(2)
+    expected, labels = problem.batches[1]
+    np.testing.assert_array_equal(problem.batch[0], expected)
+    np.testing.assert_array_equal(problem.batch[1], labels)
+
+
+def test_an_evaluator_is_kept_for_its_size_and_leaves_the_training_batch_alone():
+    problem = network_problem()
+    assert problem.evaluator(6) is problem.evaluator(6)
+    assert [problem.evaluator(size).batch_size for size in (6, 7)] == [6, 7]
+    problem.differentiate(1)
+    loss = problem.loss_after_update()
+    problem.evaluator(6).forward(np.zeros((6, 12)))
+    assert problem.loss_after_update() == loss
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_float_has_the_networks_type(dtype):
+    problem = network_problem(dtype=dtype, regularizer="l2")
+    assert type(problem.differentiate(1)) is float
+    assert problem.dtype == problem.values.dtype == problem.gradient.dtype == problem.batch[0].dtype == dtype
+    assert problem.evaluator(6).forward(problem.batch[0]).dtype == dtype

@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+
+from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
+from chapter6.engine.optimizers import SGD, Optimizer
+from chapter6.engine.problems import NetworkProblem, SurfaceProblem
+from chapter6.engine.surfaces import Bowl
+from chapter6.engine.training import EarlyStopping, Recording, train
+from engine.small import build, network_problem, watch
+
+NETWORK_MEASUREMENTS = [kind for kind, member in Measurement.members.items() if member.subject is NetworkProblem]
+SURFACE_MEASUREMENTS = [kind for kind, member in Measurement.members.items() if member.subject is SurfaceProblem]
+
+EXTRAS = {
+    "plain": {},
+    "l2": {"regularizer": "l2"},
+    "batch-normalization": {"batch_normalization": BatchNormalization()},
+    "dropout": {"dropout": Dropout.build({"kind": "standard", "ratio": 0.2})},
+}
+
+
+def record(measurement, *steps):
+    return Recording(build(Measurement, measurement) if isinstance(measurement, str) else measurement, frozenset(steps))
+
+
+def assert_same_state(problem, other):
+    """Weights and running averages are the same to the bit."""
+    for array, expected in zip(problem.snapshot(), other.snapshot(), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def bowl():
+    return SurfaceProblem(Bowl(), (-7.0, 2.0))
+
+
+def test_a_step_counts_completed_updates():
+    outcome = train(bowl(), SGD(0.95), 5, [record("position", 0, 2, 5)])
+    curve = outcome.curves["train", "x"]
+    assert (outcome.status, outcome.steps) == ("finished", 5)
+    assert curve.steps == [0, 2, 5]
+    assert curve.values == pytest.approx([-7, -7 * 0.905**2, -7 * 0.905**5])
+
+
+def test_nothing_is_recorded_after_the_last_update():
+    outcome = train(bowl(), SGD(), 3, [record("position", 3, 4, 100)])
+    assert outcome.curves["train", "x"].steps == [3]
+
+
+def test_the_loss_of_the_training_pass_stands_one_step_earlier():
+    steps = 6
+    losses, values, outcome = watch(network_problem(), "sgd", steps, [record("batch_loss", *range(steps + 1))])
+    curve = outcome.curves["batch", "loss"]
+    assert curve.steps == list(range(steps))
+    np.testing.assert_array_equal(curve.values, losses)
+    for step in range(1, steps):
+        fresh = network_problem()
+        fresh.values[...] = values[step - 1]
+        assert curve.values[step] == fresh.differentiate(step + 1)
+
+
+@pytest.mark.parametrize("regularizer", [None, "l2"])
+def test_the_loss_after_the_update_is_a_second_forward_pass_of_the_same_batch(regularizer):
+    steps = 6
+    after = record(BatchLoss(after_update=True), *range(1, steps + 1))
+    _, values, outcome = watch(network_problem(regularizer=regularizer), "sgd", steps, [after])
+    curve = outcome.curves["batch", "loss"]
+    assert curve.steps == list(range(1, steps + 1))
+    for step, loss in zip(curve.steps, curve.values, strict=True):
+        fresh = network_problem(regularizer=regularizer)
+        fresh.values[...] = values[step - 1]
+        assert loss == fresh.differentiate(step)
+
+
+def test_measurements_of_one_moment_share_it():
+    outcome = train(network_problem(), SGD(), 4, [record(Evaluation(("test",)), 0, 4), record("distinct_units", 0, 4)])
+    assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 4)}
+    assert {("test", "loss"), ("test", "accuracy"), ("train", "rank")} < set(outcome.curves)
+
+
+def test_no_steps_record_and_change_nothing():
+    problem = network_problem()
+    before = problem.values.copy()
+    outcome = train(problem, None, 0, [record("evaluation", 0), record("batch_loss", 0)])
+    assert (outcome.status, outcome.steps) == ("finished", 0)
+    assert set(outcome.curves) == {(split, metric) for split in ("train", "test") for metric in ("loss", "accuracy")}
+    np.testing.assert_array_equal(problem.values, before)
+
+
+def test_progress_hears_of_every_update_and_its_loss():
+    heard = []
+    train(bowl(), SGD(0.95), 3, progress=lambda step, loss: heard.append((step, loss)))
+    assert [step for step, _ in heard] == [1, 2, 3]
+    assert [loss for _, loss in heard] == pytest.approx([(7 * 0.905**k) ** 2 / 20 + 4 * 0.81**k for k in range(3)])
+
+
+@pytest.mark.parametrize("kind", Optimizer.members)
+def test_training_lowers_the_loss(kind):
+    problem = network_problem(steps=200)
+    before = problem.evaluate("train")[0]
+    train(problem, build(Optimizer, kind), 200)
+    assert problem.evaluate("train")[0] < before
+
+
+def test_a_divergence_is_an_outcome_with_its_step():
+    """From 2 the height y^2 is past float64 after one update of 1e200: the second finds it infinite."""
+    outcome = train(bowl(), SGD(1e200), 10, [record("position", *range(11))])
+    assert (outcome.status, outcome.steps) == ("diverged", 1)
+    assert outcome.curves["train", "x"].steps == [0, 1]
+
+
+def test_a_divergence_in_the_last_update_is_seen():
+    outcome = train(bowl(), SGD(1e308), 1)
+    assert (outcome.status, outcome.steps) == ("diverged", 1)
+
+
+@pytest.mark.parametrize(("dtype", "rate"), [(np.float32, 1e30), (np.float64, 1e250)])
+@pytest.mark.parametrize("kind", NETWORK_MEASUREMENTS)
+def test_a_network_that_diverges_is_measured_until_it_does(kind, dtype, rate):
+    recordings = [record(kind, *range(21)), record("batch_loss", *range(21))]
+    outcome = train(network_problem(dtype=dtype, activation="relu"), SGD(rate), 20, recordings)
+    assert outcome.status == "diverged"
+    assert 0 < outcome.steps < 20
+    assert outcome.curves["batch", "loss"].steps[0] == 0
+    assert np.isfinite(outcome.curves["batch", "loss"].values[0])
+    assert all(max(curve.steps) <= outcome.steps for curve in outcome.curves.values())
+
+
+@pytest.mark.parametrize("kind", SURFACE_MEASUREMENTS)
+def test_a_point_that_diverges_is_measured_until_it_does(kind):
+    outcome = train(bowl(), SGD(1e200), 20, [record(kind, *range(21))])
+    assert outcome.status == "diverged"
+    assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 1)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("kind", NETWORK_MEASUREMENTS)
+def test_measuring_between_updates_changes_no_bit_of_the_training(kind, extras, dtype):
+    """No reading disturbs what training goes on to read, even at the training's own batch size."""
+    measurement = build(Measurement, kind)
+    examples = {"examples": 6} if hasattr(measurement, "examples") else {}
+    settings = {"dtype": dtype, **EXTRAS[extras]}
+    alone, measured = network_problem(**settings), network_problem(**settings)
+    losses = watch(alone, "adam", 20)[0]
+    np.testing.assert_array_equal(
+        watch(measured, "adam", 20, [record(type(measurement)(**examples), *range(21))])[0], losses
+    )
+    assert_same_state(measured, alone)
+
+
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_the_second_forward_pass_changes_no_bit_of_the_training(extras):
+    after = record(BatchLoss(after_update=True), *range(21))
+    alone, measured = network_problem(**EXTRAS[extras]), network_problem(**EXTRAS[extras])
+    watch(alone, "adam", 20)
+    watch(measured, "adam", 20, [after])
+    assert_same_state(measured, alone)
+
+
+def test_position_is_recorded_before_and_after_training():
+    outcome = train(bowl(), SGD(0.95), 30, [Recording(Position(), frozenset({0, 30}))])
+    assert outcome.curves["train", "height"].values[0] == 6.45
+    assert outcome.curves["train", "distance"].values[1] == pytest.approx(np.hypot(7 * 0.905**30, 2 * 0.9**30))
+
+
+def test_early_stopping_restores_the_best_weights_it_looked_at():
+    """At a rate that soon does harm, the validation loss rises: the run ends and goes back to its lowest."""
+    problem, looks = network_problem(steps=200), []
+    rule, optimizer = EarlyStopping(every=2, patience=3), {"kind": "sgd", "learning_rate": 2.0}
+    looking = record(Evaluation(("validation",)), *range(2, 200, 2))
+    outcome = watch(problem, optimizer, 200, [looking], stopping=rule)[2]
+    looks = outcome.curves["validation", "loss"].values
+    assert outcome.steps < 200
+    assert len(looks) == outcome.steps / 2 == np.argmin(looks) + 1 + 3
+    assert problem.evaluate("validation")[0] == min(looks)
+
+
+def test_a_run_that_is_stopped_early_still_has_one_value_a_step():
+    rule, optimizer = EarlyStopping(every=2, patience=3), {"kind": "sgd", "learning_rate": 2.0}
+    recordings = [record("distinct_units", *range(0, 201, 2))]
+    outcome = watch(network_problem(steps=200), optimizer, 200, recordings, stopping=rule)[2]
+    steps = outcome.curves["train", "rank"].steps
+    assert outcome.steps < 200
+    assert steps == sorted(set(steps))

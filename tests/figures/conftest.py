@@ -1,0 +1,147 @@
+"""Tables like those of sections 6.1 and 6.2, small and made up."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Tables = dict[str, pd.DataFrame]
+OPTIMIZERS = {"sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "rmsprop": 0.01, "adam": 0.001}
+LABELS = {
+    "sgd": "SGD",
+    "momentum": "Momentum",
+    "nesterov": "Nesterov",
+    "adagrad": "AdaGrad",
+    "rmsprop": "RMSProp",
+    "adam": "Adam",
+}
+
+
+def settings(variants: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str] | None = None) -> pd.DataFrame:
+    rows = [
+        ("x", variant, position, (labels or {}).get(variant, variant), parameter, json.dumps(value))
+        for position, (variant, parameters) in enumerate(variants.items())
+        for parameter, value in parameters.items()
+    ]
+    return pd.DataFrame(rows, columns=["experiment", "variant", "position", "label", "parameter", "value"])
+
+
+def curve(variant: str, replicate: int, split: str, metric: str, steps: Any, values: Any) -> pd.DataFrame:
+    frame = pd.DataFrame({"step": np.asarray(steps), "value": np.broadcast_to(values, np.shape(steps))})
+    return frame.assign(experiment="x", variant=variant, replicate=replicate, split=split, metric=metric)
+
+
+def runs(variants: Iterable[str], replicates: int, lost: Mapping[tuple[str, int], int] | None = None) -> pd.DataFrame:
+    rows = [
+        ("x", v, r, "diverged" if (v, r) in (lost or {}) else "finished", (lost or {}).get((v, r), 400))
+        for v in variants
+        for r in range(replicates)
+    ]
+    return pd.DataFrame(rows, columns=["experiment", "variant", "replicate", "outcome", "steps"])
+
+
+@pytest.fixture(scope="session")
+def optimizers() -> Tables:
+    """Six listed variants, 4 replicates of 400 updates; RMSProp's replicate 3 runs away and diverges after 50."""
+    rng = np.random.default_rng(6)
+    steps = np.arange(1, 401)
+    parts = []
+    for place, variant in enumerate(OPTIMIZERS):
+        for replicate in range(4):
+            loss = 2.3 * np.exp(-steps / (150 - 20 * place)) + 0.05 + rng.exponential(0.02, len(steps))
+            end = len(steps)
+            if (variant, replicate) == ("rmsprop", 3):
+                loss, end = loss + np.exp(steps / 2.0), 50
+            parts.append(curve(variant, replicate, "batch", "loss", steps[:end], loss[:end]))
+            for split, low in (("train", 0.97), ("test", 0.95)):
+                accuracy = low + 0.003 * place + rng.normal(0, 0.002, 5)
+                parts.append(curve(variant, replicate, split, "accuracy", [0, 100, 200, 300, 400][: end // 80], 0.1))
+                parts[-1]["value"] = accuracy[: len(parts[-1])]
+    names = {v: {"optimizer": v, "optimizer.learning_rate": rate} for v, rate in OPTIMIZERS.items()}
+    return {
+        "curves": pd.concat(parts, ignore_index=True),
+        "settings": settings(names, LABELS),
+        "runs": runs(OPTIMIZERS, 4, {("rmsprop", 3): 50}),
+    }
+
+
+@pytest.fixture(scope="session")
+def bowl() -> Tables:
+    """Paths of 30 updates of plain gradient descent at six learning rates."""
+    parts, names = [], {}
+    for variant, rate in zip(OPTIMIZERS, (0.95, 0.1, 0.2, 0.5, 0.3, 0.7), strict=True):
+        steps = np.arange(31)
+        parts.append(curve(variant, 0, "train", "x", steps, -7 * (1 - rate / 10) ** steps))
+        parts.append(curve(variant, 0, "train", "y", steps, 2 * (1 - 2 * rate) ** steps))
+        names[variant] = {"surface": "bowl", "surface.elongation": 20.0, "optimizer.learning_rate": rate}
+    return {"curves": pd.concat(parts), "settings": settings(names, LABELS), "runs": runs(OPTIMIZERS, 1)}
+
+
+@pytest.fixture(scope="session")
+def layered() -> Tables:
+    """Activation times initializer, 3 replicates: histograms, spreads, gradient norms and ranks by layer.
+
+    Sigmoid and tanh saturate under std-1 (half of the units exactly at the upper bound); under zeros the
+    gradients are exactly zero.
+    """
+    rng = np.random.default_rng(7)
+    edges = np.linspace(-1, 4, 201)
+    functions = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}
+    scales = {"std-1": 50.0, "he": 1.4, "zeros": 0.0}
+    names, parts, bins = {}, [], []
+    for activation, function in functions.items():
+        for initializer, scale in scales.items():
+            variant = f"{activation}_{initializer}"
+            names[variant] = {
+                "axis.activation": activation,
+                "axis.initializer": initializer,
+                "network.activation": activation,
+            }
+            for replicate in range(3):
+                for layer in (1, 2, 3):
+                    values = function(scale * rng.standard_normal(500))
+                    shares = np.histogram(values, edges)[0] / values.size
+                    frame = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
+                    name = f"layer-{layer}"
+                    where = {"experiment": "x", "variant": variant, "replicate": replicate, "step": 0}
+                    bins.append(frame.assign(**where, split="train", metric=f"histogram/{name}"))
+                    norm = 0.0 if initializer == "zeros" else rng.lognormal() * 10.0**-layer
+                    parts.append(curve(variant, replicate, "train", f"gradient_norm/{name}", [0], norm))
+                    rank = [0 if initializer == "zeros" else 100] * 3
+                    parts.append(curve(variant, replicate, "train", f"rank/{name}", [0, 1, 2], rank))
+    return {
+        "curves": pd.concat(parts, ignore_index=True),
+        "settings": settings(names),
+        "runs": runs(names, 3),
+        "histograms": pd.concat(bins, ignore_index=True),
+    }
+
+
+@pytest.fixture(scope="session")
+def sweep() -> Tables:
+    """Two optimizers x three rates x two depths, 3 replicates; Adam diverges at rate 10, always at depth 8."""
+    rng = np.random.default_rng(8)
+    names, parts, lost = {}, [], {}
+    for optimizer, default in (("sgd", 0.01), ("adam", 0.001)):
+        for rate in (0.1, 1, 10):
+            for depth in (2, 8):
+                variant = f"{optimizer}_rate-{rate:g}_depth-{depth}"
+                names[variant] = {
+                    "axis.optimizer": optimizer,
+                    "axis.rate": rate,
+                    "axis.depth": depth,
+                    "optimizer.learning_rate": rate * default,
+                }
+                for replicate in range(3):
+                    steps = np.arange(1, 11)
+                    if (optimizer, rate) == ("adam", 10) and (depth == 8 or replicate == 0):
+                        steps = steps[:3]
+                        lost[variant, replicate] = 3
+                    loss = 1 / steps + 0.1 / rate + 0.01 * rng.random(len(steps))
+                    parts.append(curve(variant, replicate, "batch", "loss", steps, loss))
+                    parts.append(curve(variant, replicate, "train", "accuracy", steps[-1:], 0.9 + 0.01 * replicate))
+                    parts.append(curve(variant, replicate, "test", "accuracy", steps[-1:], 0.8))
+    return {"curves": pd.concat(parts, ignore_index=True), "settings": settings(names), "runs": runs(names, 3, lost)}

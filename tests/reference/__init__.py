@@ -1,0 +1,1 @@
+"""The chapter's formulas a second time, plainly, and the trajectories of the engine beside them."""

@@ -44,7 +44,7 @@ def test_a_reversal_names_its_two_sides_corrected_by_holm():
 
 
 def test_the_strongest_reversal_is_the_one_with_the_strongest_weaker_side():
-    third = {("c", 1): 1.5, ("c", 10): 1.4}
+    third = {("c", 1): 9.0, ("c", 10): 1.99}
     parts = reversal(margin=0.1).evaluate(losses({**CROSSING, **third}))
     assert {part.comparison.subject for part in parts} == {"a", "b"}
 

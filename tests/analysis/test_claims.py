@@ -176,6 +176,13 @@ def test_a_family_gets_the_verdicts_of_holm_s_procedure_over_p_values(samples):
     assert {index for index, part in enumerate(parts) if part.verdict == "contradicted"} == short
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_stays_undecided_is_told_at_the_step_on_its_own_side(sign):
+    clear, unclear = [5.0, 5.1, 4.9, 5.0], [1.0, -1.0, 0.5, -0.2]
+    parts = judge_family([compared([sign * value for value in of], 0.0, "greater") for of in (clear, unclear)])
+    assert [part.interval.confidence for part in parts] == [0.975, 0.95]
+
+
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES, st.integers(1, 6))
 def test_the_deciding_part_has_the_verdict_of_the_count(samples, needed):

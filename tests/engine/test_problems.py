@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 
 from chapter6.engine import problems
+from chapter6.engine.examples import draw_indices
 from chapter6.engine.network import Network
+from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.problems import EnsembleProblem, NetworkProblem
 from chapter6.engine.regularizers import Regularizer
-from engine.small import build, network_problem, pictures
+from chapter6.engine.streams import Streams
+from chapter6.engine.training import train
+from engine.small import build, network_problem, pictures, watch
 from reference import textbook
 
 
@@ -89,3 +94,48 @@ def test_every_float_has_the_networks_type(dtype):
     assert type(problem.differentiate(1)) is float
     assert problem.dtype == problem.values.dtype == problem.gradient.dtype == problem.batch[0].dtype == dtype
     assert problem.evaluator(6).forward(problem.batch[0]).dtype == dtype
+
+
+def ensemble(count, dtype=np.float64, **layers):
+    """Return an ensemble of the problems of the first ``count`` replicates, and those problems by themselves."""
+    alone = [network_problem(replicate=replicate, dtype=dtype, **layers) for replicate in range(count)]
+    size = alone[0].values.size
+    values, gradient = np.concatenate([problem.values for problem in alone]), np.zeros(count * size, dtype)
+    members = []
+    for replicate in range(count):
+        window = slice(replicate * size, (replicate + 1) * size)
+        parameters = alone[replicate].architecture.initial_parameters(
+            Streams(6, replicate), dtype, (values[window], gradient[window])
+        )
+        indices = draw_indices(Streams(6, replicate)("batches"), 40, 20, 6, "replacement")
+        members.append(NetworkProblem(alone[0].architecture, parameters, alone[0].splits, indices))
+    return EnsembleProblem(members, values, gradient), alone
+
+
+def test_an_ensemble_trains_each_member_as_if_alone():
+    together, alone = ensemble(3)
+    optimizer = build(Optimizer, "adam")
+    watch(together, "adam", 20)
+    for problem in alone:
+        train(problem, optimizer, 20)
+    np.testing.assert_array_equal(together.values, np.concatenate([problem.values for problem in alone]))
+
+
+def test_an_ensemble_predicts_by_the_mean_of_probabilities():
+    together, alone = ensemble(3)
+    test = together.splits["test"]
+    logits = [textbook.forward(flat_to_textbook(p), test.images * test.scale, "relu")[1][-1] for p in alone]
+    mean = np.mean([textbook.softmax(each) for each in logits], axis=0)
+    loss, accuracy = together.evaluate("test")
+    assert loss == pytest.approx(-np.log(mean[np.arange(17), test.targets]).mean(), rel=1e-12)
+    assert accuracy == (mean.argmax(axis=1) == test.targets).mean()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_ensemble_of_one_is_evaluated_as_its_member_even_at_extreme_logits(dtype):
+    """A label of probability zero in floating point still has a finite loss."""
+    together, (alone,) = ensemble(1, dtype)
+    for scale in (1, 100):
+        together.values *= scale
+        alone.values *= scale
+        assert together.evaluate("test") == pytest.approx(alone.evaluate("test"), rel=1e-5)

@@ -9,8 +9,12 @@ from chapter6.engine.surfaces import Bowl
 from chapter6.engine.training import EarlyStopping, Recording, train
 from engine.small import build, network_problem, watch
 
-NETWORK_MEASUREMENTS = [kind for kind, member in Measurement.members.items() if member.subject is NetworkProblem]
-SURFACE_MEASUREMENTS = [kind for kind, member in Measurement.members.items() if member.subject is SurfaceProblem]
+NETWORK_MEASUREMENTS = [
+    kind for kind, member in Measurement.members.items() if issubclass(NetworkProblem, member.subject)
+]
+SURFACE_MEASUREMENTS = [
+    kind for kind, member in Measurement.members.items() if issubclass(SurfaceProblem, member.subject)
+]
 
 EXTRAS = {
     "plain": {},

@@ -5,6 +5,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -167,6 +168,7 @@ def _check_parent(found):
     name = "final/train/height"
     values = [found[f"sgd replicate {number}"].data.metrics[name] for number in (0, 1)]
     assert found["sgd"].data.metrics[name] == pytest.approx(sum(values) / 2)
+    assert found["sgd"].data.metrics["train/height"] == pytest.approx(sum(values) / 2)
     assert found["sgd"].data.params == found["sgd replicate 0"].data.params
     assert found["wild"].data.tags["claims"] == ""
 
@@ -177,6 +179,21 @@ def _check_summary(uri, run):
     client = MlflowClient(uri)
     assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["figures", "tiny.json"]
     assert [item.path for item in client.list_artifacts(run.info.run_id, "figures")] == ["figures/curves.svg"]
+
+
+def test_a_mean_curve_ends_where_a_replicate_diverged_and_last_values_do_not():
+    steps = np.arange(4)
+    whole = {"batch/loss": (steps, np.array([1.0, 2.0, 3.0, 4.0])), "rank": (steps, steps * 1.0)}
+    other = {"batch/loss": (steps[:2], np.array([3.0, np.inf]))}
+    means = track._mean_curves([whole, other])
+    assert set(means) == {"batch/loss"}
+    ((step, value),) = track._lines(means).values()
+    assert (step.tolist(), value.tolist()) == ([0], [2.0])
+    finals = track._finals([whole, other])
+    assert {name: value.tolist() for name, (_, value) in finals.items()} == {
+        "final/batch/loss": [4.0],
+        "final/rank": [3.0],
+    }
 
 
 def test_what_is_damaged_or_of_another_plan_is_left_out(uri, caplog):

@@ -17,7 +17,7 @@ from typing import Any
 from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_text
 from chapter6.jobs.common import add_study_argument, study_of
-from chapter6.report.numbers import duration, number
+from chapter6.report.numbers import duration, exact, number
 from chapter6.report.page import render_page
 from chapter6.report.prose import remarks
 from chapter6.report.settings import Level, VariantSettings, describe
@@ -34,6 +34,7 @@ from chapter6.report.views import (
 )
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.resolve import OWN_KEYS
 
 log = logging.getLogger(__name__)
 
@@ -247,10 +248,13 @@ def _levels(experiment: Experiment) -> Iterator[Level]:
     for axis, levels in experiment.spec.sweep.items():
         if isinstance(levels, Mapping):
             for name, sets in levels.items():
-                yield Level(axis, str(name), _flat_levels(sets))
+                label = sets.get("label", name if isinstance(name, str) else exact(name))
+                run = {key: value for key, value in sets.items() if key not in OWN_KEYS}
+                yield Level(axis, str(label), _flat_levels(run))
         else:
             for value in levels:
-                yield Level(axis, number(value) if isinstance(value, float) else str(value), {axis: value})
+                is_number = isinstance(value, int | float)
+                yield Level(axis, exact(value) if is_number else str(value), {axis: value})
 
 
 def _flat_levels(sets: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import partial, reduce
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -140,25 +141,16 @@ class Gathering:
         )
 
     def _curves(self, variant: Variant, replicate: int) -> Content:
-        """Return a replicate's settings, its curves under SPLIT/METRIC, its last values and its two files."""
+        """Return a replicate's settings, curves and last values, and its two files."""
         files = replicate_files(self.study.paths.run_folder(self.experiment.id, variant.name), replicate)
         curves = _numbers(files[0])
-        metrics = {name: thinned(*points) for name, points in curves.items() if len(points[0]) > 1}
-        return Content(_params(variant), metrics | _finals(curves), {"": [Path(file) for file in files]})
+        return Content(_params(variant), _lines(curves) | _finals([curves]), {"": [Path(f) for f in files]})
 
     def _means(self, variant: Variant, records: Sequence[Record]) -> Content:
-        """Return a variant's settings and the means of its replicates' last values, where they are finite."""
+        """Return a variant's settings and the means of its replicates' curves and last values."""
         folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        collected: dict[str, list[Points]] = {}
-        for record in records:
-            curves = _numbers(replicate_files(folder, record["replicate"])[0])
-            for name, points in _finals(curves).items():
-                collected.setdefault(name, []).append(points)
-        means = {
-            name: (max(step for step, _ in finals), np.mean([value for _, value in finals], axis=0))
-            for name, finals in collected.items()
-        }
-        return Content(_params(variant), means)
+        curves = [_numbers(replicate_files(folder, record["replicate"])[0]) for record in records]
+        return Content(_params(variant), _lines(_mean_curves(curves)) | _finals(curves))
 
     def _tags(self, variant: Variant) -> dict[str, str]:
         claims = [
@@ -192,10 +184,32 @@ def _numbers(file: str) -> dict[str, Points]:
     return {f"{split}/{metric}": curve for (split, metric), curve in curves.items() if curve[1].ndim == 1}
 
 
-def _finals(curves: Mapping[str, Points]) -> dict[str, Points]:
-    """Return the last point of every curve under final/SPLIT/METRIC, if it is finite."""
-    last = {f"final/{name}": thinned(steps[-1:], values[-1:]) for name, (steps, values) in curves.items()}
-    return {name: points for name, points in last.items() if len(points[0])}
+def _mean_curves(replicates: Sequence[Mapping[str, Points]]) -> dict[str, Points]:
+    """Return the mean of each curve at the steps that all replicates have: one that diverged ends it."""
+    means = {}
+    for name in set.intersection(*(set(curves) for curves in replicates)):
+        curves = [curves[name] for curves in replicates]
+        steps = reduce(np.intersect1d, (steps for steps, _ in curves))
+        values = np.stack([value[np.isin(step, steps)] for step, value in curves])
+        with np.errstate(over="ignore", invalid="ignore"):
+            means[name] = (steps, values.mean(axis=0))
+    return {name: means[name] for name in replicates[0] if name in means}
+
+
+def _lines(curves: Mapping[str, Points]) -> dict[str, Points]:
+    """Return the curves of two points and more, thinned."""
+    return {name: thinned(*points) for name, points in curves.items() if len(points[0]) > 1}
+
+
+def _finals(replicates: Sequence[Mapping[str, Points]]) -> dict[str, Points]:
+    """Return the mean of the replicates' last values that are finite, under final/SPLIT/METRIC.
+
+    It has no step, so that the UI draws bars.
+    """
+    last: dict[str, list[float]] = {}
+    for name, (_, values) in chain.from_iterable(curves.items() for curves in replicates):
+        last.setdefault(f"final/{name}", []).extend(values[-1:][np.isfinite(values[-1:])])
+    return {name: thinned([0], [np.mean(values)]) for name, values in last.items() if values}
 
 
 def _params(variant: Variant) -> dict[str, Any]:

@@ -54,6 +54,18 @@ class Paths:
         """Record of a block of replicates, both ends included."""
         return f"{self.run_folder(experiment, variant)}/replicates-{first}-{last}.json"
 
+    def tuning(self, experiment: str, variant: str) -> str:
+        """The value that tuning chose for a variant."""
+        return f"{self.results}/tuning/{experiment}/{variant}.json"
+
+    def search_round(self, experiment: str, variant: str, replicate: int | str, number: int | str) -> str:
+        """Points and scores of one round of a search; its curves stand beside it."""
+        return f"{self.results}/search/{experiment}/{variant}/search-{replicate}/round-{number}.json"
+
+    def chosen(self, experiment: str, variant: str, replicate: int | str) -> str:
+        """The point that a search chose, retrained."""
+        return f"{self.results}/search/{experiment}/{variant}/search-{replicate}/chosen.json"
+
     def table(self, experiment: str, kind: str = "") -> str:
         """Tidy table of an experiment; ``kind`` is settings, runs, histograms or empty for the curves."""
         return f"{self.results}/tables/{experiment}{'.' + kind if kind else ''}.parquet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +13,32 @@ from typing import Any
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
-from chapter6.engine.measurements import Measurement
 from chapter6.figures.recipes import Figure
 from chapter6.registry import StudyError
+from chapter6.search.strategies import Strategy
+from chapter6.study.fitting import check_references, shortened
 from chapter6.study.paths import Paths
-from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts
+from chapter6.study.references import reference
+from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts, merge, nested
 from chapter6.study.schema import parse
-from chapter6.study.spec import ExperimentSpec, RunSpec, StudyConfig, load_config, load_experiment, read_yaml
+from chapter6.study.spec import (
+    ExperimentSpec,
+    RunSpec,
+    StudyConfig,
+    TuningSpec,
+    WaySpec,
+    load_config,
+    load_experiment,
+    read_yaml,
+)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant, resolved: ``run`` is its complete specification as plain JSON data."""
+    """One variant, resolved: ``run`` is its complete specification as plain JSON data.
+
+    In an experiment that searches, ``search`` holds space, trials and the strategy or the replay of a stopping rule.
+    """
 
     name: str
     label: str
@@ -32,11 +46,30 @@ class Variant:
     axes: Mapping[str, Any]
     replicates: int
     run: Mapping[str, Any]
+    search: Mapping[str, Any] | None = None
 
     @property
     def canonical(self) -> str:
         """The run as canonical JSON: equal text means an equal run."""
-        return json.dumps(self.run, sort_keys=True, separators=(",", ":"))
+        return canonical(self.run)
+
+    @property
+    def rounds(self) -> list[int]:
+        """Number of trials of each round of a search; none for a replay."""
+        if self.search is None or not self.search["strategy"]:
+            return []
+        return Strategy.build(self.search["strategy"]).rounds(self.search["trials"])
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The choice of one number for a variant, and the variant that takes it."""
+
+    of: Variant
+    tuned: Variant
+    parameter: str
+    candidates: Sequence[float]
+    run: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +89,7 @@ class Experiment:
     variants: Mapping[str, Variant]
     claims: Sequence[Claim]
     figures: Mapping[str, Figure]
+    tunings: Mapping[str, Tuning]
 
     @property
     def id(self) -> str:
@@ -69,7 +103,7 @@ class Experiment:
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield the jobs of the experiment, ``size`` replicates each; blocks start at multiples of it."""
-        for variant in self.variants.values():
+        for variant in self.variants.values() if self.spec.search is None else ():
             for first in range(0, variant.replicates, size):
                 yield Block(variant, first, min(first + size, variant.replicates) - 1)
 
@@ -128,12 +162,16 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
         variants = {draft.name: resolve(draft, spec, config, place) for draft in list(drafts(spec))}
     except MergeError as error:
         raise StudyError(f"{place}: {error}") from None
+    tunings = _tunings(spec, config, variants, place)
+    variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
+    _check_replays(variants, place)
     claims = [
         Claim(
             id=claim.id,
             says=claim.says,
             checks=tuple(Check.build(check.model_dump()) for check in claim.checks),
             combine=claim.combine,
+            at_least=claim.at_least,
         )
         for claim in spec.claims
     ]
@@ -142,8 +180,8 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
         figure = Figure.build(model.model_dump())
         number = sum(name.rstrip("0123456789-") == figure.key for name in figures)
         figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
-    experiment = Experiment(spec, variants, claims, figures)
-    _check_references(experiment, place)
+    experiment = Experiment(spec, variants, claims, figures, tunings)
+    check_references(experiment, place)
     return experiment
 
 
@@ -162,11 +200,76 @@ def resolve(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str)
         track=str(own.get("track", "book")),
         axes=draft.axes,
         replicates=min(replicates, budget.replicates or replicates),
-        run=_within_budget(run, config, f"{place}: variant {draft.name!r}"),
+        run=within_budget(run, config, f"{place}: variant {draft.name!r}"),
+        search=_search(own, spec, config, f"{place}: variant {draft.name!r}"),
     )
 
 
-def _within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, Any]:
+def canonical(plain: Any) -> str:
+    """Return JSON in which equal data are equal texts."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def _search(own: Mapping[str, Any], spec: ExperimentSpec, config: StudyConfig, place: str) -> dict[str, Any] | None:
+    """Return what a variant of a searching experiment searches, and how."""
+    if spec.search is None:
+        if "strategy" in own or "replay" in own:
+            raise StudyError(f"{place}: a strategy or replay needs the experiment's search, which is missing")
+        return None
+    way = parse(WaySpec, {key: own[key] for key in ("strategy", "replay") if key in own}, place)
+    return (
+        spec.search.model_dump(mode="json")
+        | way.model_dump(mode="json")
+        | {"trials": min(spec.search.trials, config.budget.max_trials or spec.search.trials)}
+    )
+
+
+def _check_replays(variants: Mapping[str, Variant], place: str) -> None:
+    for variant in variants.values():
+        replay = variant.search and variant.search["replay"]
+        choices = [name for name, other in variants.items() if other.rounds]
+        if replay and replay["of"] not in choices:
+            raise StudyError(
+                f"{place}: variant {variant.name!r}: replay.of: no {replay['of']!r}; choose from {choices}"
+            )
+
+
+def _tunings(
+    spec: ExperimentSpec, config: StudyConfig, variants: Mapping[str, Variant], place: str
+) -> dict[str, Tuning]:
+    """Return the tuning of every variant that ``spec.tuning`` names."""
+    if spec.tuning is None:
+        return {}
+    tunings = {}
+    for pattern in spec.tuning.of:
+        matching = [name for name in variants if fnmatchcase(name, pattern)]
+        if not matching:
+            raise StudyError(f"{place}: tuning.of: no variant {pattern!r}; choose from {shortened(list(variants))}")
+        for name in matching:
+            tunings[name] = _tuning(spec.tuning, spec, config, variants[name], f"{place}: tuning of {name!r}")
+    return tunings
+
+
+def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, variant: Variant, place: str) -> Tuning:
+    own = flatten(variant.run).get(tuning.parameter)
+    if isinstance(own, bool) or not isinstance(own, int | float):
+        raise StudyError(f"{place}: parameter: {tuning.parameter!r} is no number of the run, but {own!r}")
+    measure = {"kind": "evaluation", "splits": ["validation"]}
+    change = {"steps": tuning.steps, "data": {"validation": tuning.validation}, "record": [{"measure": measure}]}
+    raw = {**variant.run, "record": ()}
+    run = within_budget(parse(RunSpec, merge(raw, change), place), config, place)
+    file = Paths(config.preset).tuning(spec.id, variant.name)
+    tuned = replace(
+        variant,
+        name=f"{variant.name}-tuned",
+        label=f"{variant.label}, tuned",
+        track="tuned",
+        run=merge(variant.run, nested(tuning.parameter, reference(file, "value"))),
+    )
+    return Tuning(variant, tuned, tuning.parameter, [own * factor for factor in tuning.factors], run)
+
+
+def within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, Any]:
     """Return the run as plain data, capped by the preset, its schedules resolved to numbers."""
     budget, available = config.budget, config.data.sizes["train"]
     steps = min(run.steps, budget.max_steps or run.steps)
@@ -186,48 +289,3 @@ def _within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, A
         {"measure": record.measure.model_dump(mode="json"), "steps": record.steps(steps)} for record in run.record
     ]
     return plain
-
-
-def _check_references(experiment: Experiment, place: str) -> None:
-    """Refuse claims and figures that name variants or metrics that will not exist."""
-    recorded = {
-        (split, metric)
-        for variant in experiment.variants.values()
-        for record in variant.run["record"]
-        for split, metric in _metrics_of(Measurement.build(record["measure"]))
-    }
-    users: list[tuple[str, Any]] = [
-        *((f"claim {claim.id}", check) for claim in experiment.claims for check in claim.checks),
-        *((f"figure {name}", figure) for name, figure in experiment.figures.items()),
-    ]
-    for user, part in users:
-        axes = {name for variant in experiment.variants.values() for name in _axes_of(variant)}
-        for axis in sorted(part.axes_named() - axes):
-            raise StudyError(f"{place}: {user}: no axis {axis!r}; choose from {_shortened(sorted(axes))}")
-        for pattern in sorted(part.variants_named()):
-            if not any(fnmatchcase(name, pattern) for name in experiment.variants):
-                choices = _shortened(list(experiment.variants))
-                raise StudyError(f"{place}: {user}: no variant {pattern!r}; choose from {choices}")
-        for split, metric in sorted(part.metrics_named()):
-            if not any(s == split and _matches(metric, m) for s, m in recorded):
-                choices = _shortened(sorted(f"{s} {m}" for s, m in recorded))
-                raise StudyError(f"{place}: {user}: {split} {metric!r} is not recorded; choose from {choices}")
-
-
-def _axes_of(variant: Variant) -> set[str]:
-    """Return what the variants of an experiment can be told apart by: axes of the sweep and dotted settings."""
-    return {*variant.axes, *flatten(variant.run)}
-
-
-def _metrics_of(measurement: Measurement) -> Iterator[tuple[str, str]]:
-    for split in measurement.splits_read:
-        for metric in measurement.metrics:
-            yield split, metric
-
-
-def _matches(wanted: str, recorded: str) -> bool:
-    return fnmatchcase(wanted, recorded) or fnmatchcase(recorded, wanted)
-
-
-def _shortened(names: list[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

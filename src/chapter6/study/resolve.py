@@ -10,7 +10,7 @@ from typing import Any
 from chapter6.registry import StudyError
 from chapter6.study.spec import ExperimentSpec
 
-OWN_KEYS = ("label", "track", "replicates")  # of a variant, beside the settings of its run
+OWN_KEYS = ("label", "track", "replicates", "strategy", "replay")  # of a variant, beside the settings of its run
 
 
 class MergeError(StudyError):

@@ -20,7 +20,9 @@ from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.surfaces import Surface
 from chapter6.engine.training import EarlyStopping
 from chapter6.figures.recipes import Figure
-from chapter6.registry import Count, Index, Names, Share, StudyError
+from chapter6.registry import Count, Index, Names, Positive, Share, StudyError
+from chapter6.search.stopping import StoppingRule
+from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
 from chapter6.study.schema import Model, member_of, model_of, parse
 
@@ -36,6 +38,8 @@ InitializerSpec: Any = member_of(Initializer)
 MeasurementSpec: Any = member_of(Measurement)
 OptimizerSpec: Any = member_of(Optimizer)
 RegularizerSpec: Any = member_of(Regularizer)
+StoppingRuleSpec: Any = member_of(StoppingRule)
+StrategySpec: Any = member_of(Strategy)
 SurfaceSpec: Any = member_of(Surface)
 
 
@@ -122,6 +126,65 @@ class RunSpec(Model):
             raise ValueError("validation data are read, but none are held out: data.validation is 0")
 
 
+class DimensionSpec(Model):
+    """One hyper-parameter of a search, between ``low`` and ``high``."""
+
+    low: float
+    high: float
+    scale: Literal["log", "linear"] = "log"
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> DimensionSpec:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, but low is {self.low:g} and high is {self.high:g}")
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"a log scale needs low above 0, but low is {self.low:g}; or choose scale: linear")
+        return self
+
+
+class SearchSpec(Model):
+    """A search over hyper-parameters; each variant of the experiment is a strategy, each replicate a search."""
+
+    space: Annotated[dict[str, DimensionSpec], Field(min_length=1, description="ranges by dotted setting of a run")]
+    trials: Count = Field(description="budget of every strategy")
+    metric: Literal["accuracy", "loss"] = Field("accuracy", description="what a trial's validation data are judged by")
+    retrains: Count = Field(5, description="fresh seeds with which the chosen point is retrained for the test data")
+
+
+class ReplaySpec(Model):
+    """Replay a stopping rule on the full curves of another strategy's trials."""
+
+    of: Identifier
+    rule: StoppingRuleSpec
+
+
+class WaySpec(Model):
+    """How a variant of a searching experiment comes by its trials: exactly one of the two."""
+
+    strategy: StrategySpec | None = None
+    replay: ReplaySpec | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> WaySpec:
+        if (self.strategy is None) == (self.replay is None):
+            raise ValueError("give exactly one of strategy, replay")
+        return self
+
+
+class TuningSpec(Model):
+    """Give variants a second, tuned track: each with the best of ``factors`` times its own ``parameter``.
+
+    Tuning trains once per factor, on a seed that no replicate uses, and chooses by the validation loss. The tuned
+    variant is called ``<variant>-tuned``.
+    """
+
+    of: Names = Field(description="variants, or patterns such as relu_*")
+    parameter: str = "optimizer.learning_rate"
+    factors: Annotated[tuple[Positive, ...], Field(min_length=2)] = (0.1, 0.316, 1, 3.16, 10)
+    steps: Count = 1000
+    validation: Annotated[float, Field(gt=0, lt=1)] = Field(1 / 6, description="share of the examples held out")
+
+
 class ClaimSpec(Model):
     """A statement of the chapter and how it is checked; exactly one of the combinations is given."""
 
@@ -130,22 +193,24 @@ class ClaimSpec(Model):
     check: CheckSpec | None = None
     all_of: Annotated[tuple[CheckSpec, ...], Field(min_length=1)] | None = None
     any_of: Annotated[tuple[CheckSpec, ...], Field(min_length=1)] | None = None
+    share_of: Annotated[tuple[CheckSpec, ...], Field(min_length=1)] | None = None
+    at_least: Count | None = Field(None, description="with share_of: how many parts must hold")
 
     @model_validator(mode="after")
     def _one_combination(self) -> ClaimSpec:
-        if sum(given is not None for given in (self.check, self.all_of, self.any_of)) != 1:
-            raise ValueError("give exactly one of check, all_of, any_of")
+        if sum(given is not None for given in (self.check, self.all_of, self.any_of, self.share_of)) != 1:
+            raise ValueError("give exactly one of check, all_of, any_of, share_of")
         return self
 
     @property
-    def combine(self) -> Literal["all_of", "any_of"]:
+    def combine(self) -> Literal["all_of", "any_of", "share_of"]:
         """How the verdicts of several checks make one."""
-        return "any_of" if self.any_of is not None else "all_of"
+        return "any_of" if self.any_of is not None else "share_of" if self.share_of is not None else "all_of"
 
     @property
     def checks(self) -> tuple[Any, ...]:
         """Every check, as models."""
-        return (self.check,) if self.check else (self.all_of or self.any_of or ())
+        return (self.check,) if self.check else (self.all_of or self.any_of or self.share_of or ())
 
 
 class ExperimentSpec(Model):
@@ -158,6 +223,8 @@ class ExperimentSpec(Model):
     replicates: Count | None = Field(None, description="independent seeds; null takes the study's")
     base: dict[str, Any] = Field({}, description="settings that all variants share, a partial run")
     variants: dict[Identifier, dict[str, Any]] = Field({}, description="what differs, by name")
+    search: SearchSpec | None = None
+    tuning: TuningSpec | None = None
     sweep: dict[str, list[Any] | dict[str | float, dict[str, Any]]] = Field(
         {}, description="axes that are multiplied: a dotted key with its values, or named levels"
     )
@@ -171,6 +238,7 @@ class PresetSpec(Model):
     replicates: Count | None = Field(None, description="at most so many replicates")
     max_steps: Count | None = Field(None, description="at most so many updates a run")
     max_examples: Count | None = Field(None, description="at most so many training images")
+    max_trials: Count | None = Field(None, description="at most so many trials of a search")
 
 
 class DataConfig(Model):

@@ -144,7 +144,7 @@ def _milliseconds(entry: Entry, share: float) -> int:
 def _dataset(data: Data) -> DatasetInput:
     dataset = Dataset(
         name=data.name,
-        digest=data.digest[:36],  # the longest that MLflow takes
+        digest=data.digest[:16],  # MLflow takes 36
         source_type="local",
         source=json.dumps({"uri": data.source}),
         profile=json.dumps(dict(data.profile)),

@@ -1,0 +1,211 @@
+"""The page: views and prose in, one self-contained HTML document out."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from csv import reader
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from chapter6.report import numbers, pictures, prose
+from chapter6.report.strings import Strings, strings
+from chapter6.report.views import VERDICTS, ClaimView, ExperimentView, PageView, PartView, SectionView, TableView
+
+MLFLOW = "http://127.0.0.1:5000/#/experiments?experimentSearchFilter="
+MOST_ROWS = 40  # of final values shown in the page; the rest is in the file
+MOST_PRINTED = 12  # rows of a claim's comparisons that are also printed
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the contents, with the entries below it."""
+
+    anchor: str
+    text: str
+    children: tuple[Link, ...] = ()
+    is_experiment: bool = False
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A stretch of text, or an experiment with its reading guide."""
+
+    html: Markup
+    experiment: ExperimentView | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the page ready for its template: a section, the introduction, the method."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Placed, ...]
+    links: tuple[Link, ...] = ()
+
+
+class Anchors:
+    """Hands out ids that stand once in the page: experiments and claims first, then everything else."""
+
+    def __init__(self, page: PageView) -> None:
+        self._taken: set[str] = set()
+        self._experiments = {experiment.id: self.take(experiment.id) for experiment in page.experiments}
+        self._claims = {id(c): self.take(c.id) for e in page.experiments for c in e.claims}
+
+    def take(self, wanted: str) -> str:
+        """Return ``wanted``, or the next free name like it."""
+        name, number = wanted, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}-{number}"
+        self._taken.add(name)
+        return name
+
+    def experiment(self, experiment: ExperimentView) -> str:
+        """Return the anchor of an experiment."""
+        return self._experiments[experiment.id]
+
+    def claim(self, claim: ClaimView) -> str:
+        """Return the anchor of a claim."""
+        return self._claims[id(claim)]
+
+
+def render_page(page: PageView, language: str = "en") -> str:
+    """Return the page as HTML (well-formed XML at the same time)."""
+    words, anchors = strings(language), Anchors(page)
+    style = _resource("static/page.css")
+    opening = _part("introduction", page.introduction, words["introduction"], (), anchors)
+    overview, colophon = anchors.take("claims"), anchors.take("colophon")
+    sections = [_section(section, words, anchors) for section in page.sections]
+    method = _part("method", page.method, words["method"], (), anchors)
+    before, after = ([part] if part.blocks else [] for part in (opening, method))
+    contents = [
+        Link(overview, words["overview"]["title"]),
+        *(Link(part.anchor, part.title, part.links) for part in [*before, *sections, *after]),
+        Link(colophon, words["colophon"]["title"]),
+    ]
+    return (
+        _environment(words, anchors)
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            style=Markup(style),
+            style_hash=b64encode(sha256(style.encode()).digest()).decode(),
+            contents=contents,
+            before=before,
+            sections=sections,
+            after=after,
+            overview_anchor=overview,
+            colophon_anchor=colophon,
+            by_verdict=_by_verdict(sections),
+            incomplete=[experiment for experiment in page.experiments if experiment.missing],
+        )
+    )
+
+
+def _section(section: SectionView, words: Strings, anchors: Anchors) -> Part:
+    title = words["section"].get(section.id, section.id)
+    return _part(f"section-{section.id}", section.prose, title, section.experiments, anchors)
+
+
+def _part(anchor: str, markdown: str, title: str, experiments: Sequence[ExperimentView], anchors: Anchors) -> Part:
+    """Put text and experiments in order; experiments that no text places follow at the end."""
+    anchor = anchors.take(anchor)
+    text = prose.read(markdown, anchor, anchors.take)
+    blocks, links = [], []
+    waiting = {experiment.id: experiment for experiment in experiments}
+    for block in [*text.blocks, *(prose.Block("", experiment=name) for name in waiting)]:
+        experiment = waiting.pop(block.experiment, None)
+        if block.experiment and experiment is None:
+            continue  # not part of this study, or placed before
+        blocks.append(Placed(Markup(block.html), experiment))
+        links += [Link(heading.anchor, heading.text) for heading in block.headings]
+        if experiment:
+            links.append(Link(anchors.experiment(experiment), experiment.title, is_experiment=True))
+    return Part(anchor, text.title or title, tuple(blocks), tuple(links))
+
+
+def _by_verdict(sections: Sequence[Part]) -> dict[str, list[ClaimView]]:
+    """Sort all claims under their verdicts, in the page's order; ``not_judged`` only where there are such."""
+    sorted_claims: dict[str, list[ClaimView]] = {verdict: [] for verdict in VERDICTS}
+    for block in (block for section in sections for block in section.blocks):
+        for claim in block.experiment.claims if block.experiment else ():
+            sorted_claims.setdefault(claim.verdict or "not_judged", []).append(claim)
+    return sorted_claims
+
+
+def final_values(csv: str) -> TableView | None:
+    """Return the summary table for readers, its numbers rounded; None where it is too long to be read."""
+    rows = list(reader(csv.splitlines()))
+    if not 1 < len(rows) <= MOST_ROWS + 1:
+        return None
+    return TableView(tuple(rows[0]), tuple(tuple(_rounded(cell) for cell in row) for row in rows[1:]))
+
+
+def _rounded(cell: str) -> str:
+    try:
+        return numbers.number(float(cell), 4)
+    except ValueError:
+        return cell or numbers.NOTHING
+
+
+def _environment(words: Strings, anchors: Anchors) -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        t=words,
+        anchor_of=anchors.experiment,
+        claim_anchor=anchors.claim,
+        drawing=_drawings(anchors),
+        interval=numbers.interval,
+        measured=_measured(words),
+        final_values=final_values,
+        mlflow=lambda name: MLFLOW + quote(name, safe=""),
+        download=lambda text: "data:text/csv;charset=utf-8;base64," + b64encode(text.encode()).decode(),
+        most_printed=MOST_PRINTED,
+    )
+    environment.filters.update(
+        number=numbers.number,
+        percent=numbers.percent,
+        size=numbers.size,
+        inline=lambda text: Markup(prose.inline(text)),
+        markdown=lambda text: Markup(prose.to_html(text)),
+    )
+    return environment
+
+
+def _measured(words: Strings) -> Callable[..., str]:
+    """Return how a part's numbers are written, with their unit: shares in per cent, differences in points."""
+
+    def measured(part: PartView, *values: float | None) -> str:
+        shown = values or (part.estimate, part.low, part.high)
+        is_share = part.unit == "share"
+        scaled = [value if value is None or not is_share else 100 * value for value in shown]
+        text = numbers.interval(*scaled) if len(scaled) == 3 else numbers.exact(scaled[0])
+        key = "ratio" if part.scale == "ratio" else f"share_{part.scale}" if is_share else part.unit
+        unit = words["unit"].get(key, key)
+        return f"{text} {unit}" if unit and shown[0] is not None else text
+
+    return measured
+
+
+def _drawings(anchors: Anchors) -> Callable[[str, str], Markup]:
+    def drawing(svg: str, alt: str) -> Markup:
+        return Markup(pictures.inlined(svg, anchors.take("drawing") + ".", alt))
+
+    return drawing
+
+
+def _resource(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

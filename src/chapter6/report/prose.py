@@ -1,0 +1,200 @@
+"""Prose: Markdown with formulas, rendered when the page is built, and the places of its experiments.
+
+``$...$`` and ``$$...$$`` become MathML. An experiment stands where the text says
+
+    ::: experiment 6.1-paths
+    How to read its figures, in Markdown; may be empty.
+    :::
+
+Raw HTML is shown as text and images are left out: prose can neither load nor run anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.container import container_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from chapter6.registry import StudyError
+
+PLACE = "experiment"
+SIGNS, CLOSERS = ("+", "\N{MINUS SIGN}", "±"), (")", "]", "}", "|", "!", "\N{PRIME}")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section: its anchor and its text."""
+
+    anchor: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of text with the headings in it, or (``experiment`` given) a place with its reading guide."""
+
+    html: str
+    headings: tuple[Heading, ...] = ()
+    experiment: str = ""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A Markdown file: its first-level heading and what follows."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def read(markdown: str, prefix: str, take: Callable[[str], str] = str) -> Prose:
+    """Split a file into text and places; anchors of headings start with ``prefix`` and go through ``take``.
+
+    The file's ``#`` is the section's heading (``h2`` of the page), so its ``##`` becomes ``h3``, and so on.
+    """
+    tokens = _parser().parse(markdown)
+    title = ""
+    if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
+        title, tokens = _text(tokens[1]), tokens[3:]
+    blocks = []
+    for place, part in _parts(tokens):
+        headings = _shift_headings(part, 2 if place else 1, lambda text: take(f"{prefix}-{_slug(text)}"))
+        html = _render(part)
+        if html or place:
+            blocks.append(Block(html, () if place else tuple(headings), place))
+    return Prose(title, tuple(blocks))
+
+
+def to_html(markdown: str) -> str:
+    """Render Markdown without headings or places of its own."""
+    return str(_parser().render(markdown))
+
+
+def inline(text: str) -> str:
+    """Render one line: emphasis, code, formulas, links."""
+    return str(_parser().renderInline(text))
+
+
+def remarks(markdown: str) -> dict[str, str]:
+    """Return what stands below each second-level heading, by the heading: a claim's id."""
+    lines = markdown.splitlines()
+    tokens = _parser().parse(markdown)
+    heads = [
+        (_text(tokens[i + 1]), token.map)
+        for i, token in enumerate(tokens)
+        if token.type == "heading_open" and token.tag == "h2" and token.map
+    ]
+    ends = [place[0] for _, place in heads[1:]] + [len(lines)]
+    return {name: "\n".join(lines[place[1] : end]).strip() for (name, place), end in zip(heads, ends, strict=False)}
+
+
+@cache
+def math(latex: str, is_display: bool = False) -> str:
+    """Return a formula as MathML, or raise a :class:`StudyError` that quotes it."""
+    try:
+        mathml = convert(latex, xmlns="", display="block" if is_display else "inline")
+        root = ElementTree.fromstring(mathml.replace(' xmlns=""', ""))
+    except Exception as error:  # the converter raises what it likes
+        raise StudyError(f"formula {latex!r} cannot be read: {error}") from None
+    braces = re.sub(r"\\[{}]|[^{}]", "", latex)
+    if braces.count("{") != braces.count("}"):
+        raise StudyError(f"formula {latex!r}: braces do not match")
+    if unknown := re.search(r">(\\[A-Za-z]+)", mathml):
+        raise StudyError(f"formula {latex!r}: unknown command {unknown[1]}")
+    for row in root.iter():
+        _space(row)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _space(row: ElementTree.Element) -> None:
+    """Space a row as TeX does: signs cling to what they sign, a slash to both sides, "log" keeps away."""
+    before: ElementTree.Element | None = None
+    for child in list(row):
+        if child.tag == "mspace":
+            continue
+        if child.tag == "mo" and child.text == "/":
+            child.attrib |= {"lspace": "0", "rspace": "0"}
+        if child.tag == "mo" and child.text in SIGNS and before is not None and _is_opening(before):
+            child.set("form", "prefix")
+        if child.tag != "mo" and before is not None and before.tag == "mi" and len(before.text or "") > 1:
+            row.insert(list(row).index(child), ElementTree.Element("mspace", {"width": "0.167em"}))
+        before = child
+
+
+def _is_opening(element: ElementTree.Element) -> bool:
+    return element.tag == "mo" and element.text not in CLOSERS
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True, "typographer": True})
+    parser.enable(["table", "smartquotes", "replacements"]).disable("image")
+    dollarmath_plugin(parser, allow_labels=False, allow_digits=False, renderer=_formula)
+    container_plugin(parser, PLACE)
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    return parser
+
+
+def _formula(latex: str, options: dict[str, Any]) -> str:
+    return math(latex, bool(options["display_mode"]))
+
+
+def _render(tokens: Sequence[Token]) -> str:
+    parser = _parser()
+    return str(parser.renderer.render(tokens, parser.options, {})).strip()
+
+
+def _parts(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:
+    """Cut a file's tokens at its places: pairs of the place's experiment (or nothing) and the tokens inside."""
+    parts: list[tuple[str, list[Token]]] = [("", [])]
+    for token in tokens:
+        if token.type == f"container_{PLACE}_open":
+            words = token.info.split()
+            if len(words) != 2 or parts[-1][0]:
+                raise StudyError(
+                    f"prose: '{token.markup}{token.info}' must name one experiment, and the one before "
+                    f"must have been closed by '{token.markup}'"
+                )
+            parts.append((words[1], []))
+        elif token.type == f"container_{PLACE}_close":
+            parts.append(("", []))
+        else:
+            parts[-1][1].append(token)
+    return parts
+
+
+def _shift_headings(tokens: Sequence[Token], by: int, anchor_of: Callable[[str], str]) -> list[Heading]:
+    """Lower headings in place, give them anchors, and return those a table of contents lists."""
+    listed = []
+    for i, token in enumerate(tokens):
+        if token.type == "heading_open":
+            text = _text(tokens[i + 1])
+            anchor = anchor_of(text)
+            token.attrSet("id", anchor)
+            if token.tag == "h2":
+                listed.append(Heading(anchor, text))
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = _lowered(token.tag, by)
+    return listed
+
+
+def _lowered(tag: str, by: int) -> str:
+    return f"h{min(6, int(tag[1]) + by)}"
+
+
+def _text(token: Token) -> str:
+    """Return an inline token's text without its markup."""
+    return "".join(child.content for child in token.children or [] if child.content) or token.content
+
+
+def _slug(text: str) -> str:
+    return "-".join(re.findall(r"\w+", text.lower())) or "part"

@@ -1,0 +1,163 @@
+"""An experiment's settings in words: what its variants share and in what they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chapter6.report.numbers import TIMES, exact, number
+from chapter6.report.strings import Strings
+from chapter6.report.views import Fact, Row, SettingsView, TableView
+
+MOST_ROWS = 24  # with more variants, the axes and levels are shown in their place
+
+NEUTRAL = {"members": 1, "data.validation": 0}  # values that change nothing and are not worth a line
+
+Flat = Mapping[str, Any]  # settings under dotted keys, a part's kind under the part's own name
+
+
+@dataclass(frozen=True)
+class VariantSettings:
+    """A variant as far as its settings go."""
+
+    label: str
+    track: str
+    replicates: int
+    values: Flat
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of a sweep's axis and what it sets."""
+
+    axis: str
+    name: str
+    sets: Flat
+
+
+def describe(variants: Sequence[VariantSettings], levels: Sequence[Level], words: Strings) -> SettingsView:
+    """Return shared settings once and differing ones as a table."""
+    parts = [_parts(_relevant(variant.values), words) for variant in variants]
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    differing = [name for name in names if len({part.get(name) for part in parts}) > 1]
+    shared = [(name, parts[0][name]) for name in names if name not in differing]
+    if len({variant.replicates for variant in variants}) == 1:
+        shared.append((words["settings"]["replicates"].lower(), str(variants[0].replicates)))
+    if len(variants) > MOST_ROWS and levels:
+        table = _levels_table(levels, words)
+    else:
+        table = _variants_table(variants, parts, differing, words)
+    runs = sum(variant.replicates for variant in variants)
+    return SettingsView(tuple(shared), table if len(variants) > 1 else None, len(variants), runs)
+
+
+def term(key: str, words: Strings) -> str:
+    """Return what readers call a key."""
+    leaf = key.rpartition(".")[2]
+    return str(words["term"].get(key) or words["term"].get(leaf) or leaf.replace("_", " "))
+
+
+def kind_name(kind: str, words: Strings) -> str:
+    """Return what readers call a member of a family."""
+    return str(words["kind_name"].get(kind) or term(kind, words))
+
+
+def value_text(value: Any, words: Strings) -> str:
+    """Write a setting's value: 100 x 4 for equal layers, names for kinds."""
+    if isinstance(value, bool) or value is None:
+        return str(words["settings"][{True: "yes", False: "no", None: "none"}[value]])
+    if isinstance(value, int | float):
+        return exact(value)
+    if isinstance(value, Mapping):
+        return f"{TIMES} {exact(value['times'])}" if set(value) == {"times"} else str(dict(value))
+    if isinstance(value, list | tuple):
+        items = [value_text(item, words) for item in value]
+        is_repeated = len(items) > 1 and len(set(items)) == 1
+        return f"{items[0]} {TIMES} {len(items)}" if is_repeated else ", ".join(items)
+    return kind_name(str(value), words)
+
+
+def recorded(records: Sequence[Mapping[str, Any]], words: Strings) -> str:
+    """Say what is measured and when; a record's steps are triples (first, every, last)."""
+    phrases = []
+    for record in records:
+        measure = record["measure"]
+        splits = ", ".join(term(split, words) for split in measure.get("splits", ()))
+        times = "; ".join(_when(step, words) for step in record["steps"])
+        place = f" ({splits})" if splits else ""
+        phrases.append(f"{term(measure['kind'], words)}{place} {times}")
+    return "\n".join(phrases)
+
+
+def _when(steps: Sequence[int], words: Strings) -> str:
+    text, (first, every, last) = words["settings"], steps
+    if first >= last:
+        return str(text["at_step"].format(count=number(last)) if last else text["at_start"])
+    return str(text["every_step"] if every == 1 else text["every"].format(count=number(every)))
+
+
+def _relevant(values: Flat) -> dict[str, Any]:
+    """Leave out what plays no part in the run: data for a point on a surface, batches where nothing is trained."""
+    idle: tuple[str, ...] = ("data", "sampling", "batch_size") if "surface" in values else ("start",)
+    if values.get("steps") == 0:
+        idle += ("sampling", "batch_size", "steps")
+    if values.get("data.source") == "mnist":
+        idle += ("data.inputs",)
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None
+        and NEUTRAL.get(key) != value
+        and not any(key == name or key.startswith(f"{name}.") for name in idle)
+    }
+
+
+def _parts(values: Flat, words: Strings) -> dict[str, str]:
+    """Return each part of a run in words: ``optimizer: Adam, learning rate 0.001, ...``."""
+    phrases: dict[str, str] = {}
+    for key, value in values.items():
+        root = next((root for root in values if key.startswith(f"{root}.")), key)
+        if key == "record":
+            phrases[words["settings"]["measured"]] = recorded(value, words)
+        elif root == key:
+            phrases[term(key, words)] = value_text(value, words)
+        else:
+            phrases[term(root, words)] += f", {term(key, words)} {value_text(value, words)}"
+    return phrases
+
+
+def _variants_table(
+    variants: Sequence[VariantSettings],
+    parts: Sequence[Mapping[str, str]],
+    differing: Sequence[str],
+    words: Strings,
+) -> TableView:
+    text = words["settings"]
+    columns: list[str] = [text["variant"], *differing]
+    rows: list[list[str]] = [
+        [variant.label, *(part.get(name, text["none"]) for name in differing)]
+        for variant, part in zip(variants, parts, strict=True)
+    ]
+    extra: list[tuple[str, list[str]]] = [
+        (text["track"], [term(variant.track, words) for variant in variants]),
+        (text["replicates"], [str(variant.replicates) for variant in variants]),
+    ]
+    for column, cells in extra:
+        if len(set(cells)) > 1:
+            columns.append(column)
+            rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
+    return TableView(tuple(columns), tuple(tuple(row) for row in rows))
+
+
+def _levels_table(levels: Sequence[Level], words: Strings) -> TableView:
+    text = words["settings"]
+    rows: list[Row] = [
+        (term(level.axis, words), level.name, _joined(_parts(level.sets, words)) or text["none"]) for level in levels
+    ]
+    return TableView((text["axis"], text["level"], text["sets"]), tuple(rows))
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    facts: list[Fact] = list(parts.items())
+    return "; ".join(f"{name}: {value}" for name, value in facts)

@@ -1,0 +1,78 @@
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from chapter6.registry import StudyError
+from chapter6.report import prose
+
+TEXTS = sorted(Path("reports/text").glob("*/*.md"))
+
+
+def test_formulas_become_mathml():
+    block = prose.read("Inline $a < b$ and\n\n$$\\frac{1}{2}$$\n", "x").blocks[0]
+    inline, display = ElementTree.fromstring(f"<div>{block.html}</div>").iter("math")
+    assert inline.get("display") == "inline"
+    assert display.get("display") == "block"
+    assert [e.tag for e in display.iter()].count("mfrac") == 1
+
+
+def test_signs_slashes_and_functions_are_spaced_as_in_tex():
+    root = ElementTree.fromstring(prose.math(r"(-7, -x/2) \log 10"))
+    signs = [e for e in root.iter("mo") if e.text == "\N{MINUS SIGN}"]
+    assert [e.get("form") for e in signs] == ["prefix", "prefix"]
+    assert next(e for e in root.iter("mo") if e.text == "/").get("lspace") == "0"
+    assert [e.tag for e in root.iter()][-2:] == ["mspace", "mn"]
+    minus = next(e for e in ElementTree.fromstring(prose.math("a - b")).iter("mo"))
+    assert minus.get("form") is None
+
+
+@pytest.mark.parametrize("latex", [r"\frac{1", r"\begin{aligned} a &= b \end{aligned}", r"\nosuchthing x"])
+def test_a_formula_that_cannot_be_read_is_quoted(latex):
+    with pytest.raises(StudyError, match="formula"):
+        prose.math(latex)
+
+
+def test_headings_go_down_one_level_and_get_anchors():
+    text = prose.read("# Title\n\n## One *two*\n\n### Deep\n", "section-1")
+    assert text.title == "Title"
+    (block,) = text.blocks
+    assert block.headings == (prose.Heading("section-1-one-two", "One two"),)
+    assert '<h3 id="section-1-one-two">' in block.html
+    assert '<h4 id="section-1-deep">' in block.html
+
+
+def test_places_split_the_text_and_carry_their_guide():
+    text = prose.read("Before.\n\n::: experiment a-1\nGuide.\n:::\n\n::: experiment a-2\n:::\n\nAfter.\n", "x")
+    assert [(b.experiment, b.html) for b in text.blocks] == [
+        ("", "<p>Before.</p>"),
+        ("a-1", "<p>Guide.</p>"),
+        ("a-2", ""),
+        ("", "<p>After.</p>"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["::: experiment\n:::", "::: experiment a\n::: experiment b\n:::\n:::"])
+def test_a_place_without_a_name_or_inside_another_is_refused(text):
+    with pytest.raises(StudyError, match="must name one experiment"):
+        prose.read(text, "x")
+
+
+def test_html_and_images_are_not_markup():
+    html = prose.to_html("<b>x</b> ![y](http://example.com/y.png)")
+    assert "<b>" not in html
+    assert "<img" not in html
+
+
+def test_remarks_by_claim():
+    said = prose.remarks("How to write these: `## C06`.\n\n## C06\n\nA *surprise*.\n\n- one\n\n## C08\n\nAnother.\n")
+    assert said == {"C06": "A *surprise*.\n\n- one", "C08": "Another."}
+    assert prose.remarks("") == {}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=str)
+def test_the_report_s_own_prose_can_be_read(path):
+    text = prose.read(path.read_text(encoding="utf-8"), path.stem)
+    assert path.stem == "remarks" or text.title
+    for block in text.blocks:
+        ElementTree.fromstring(f"<div>{block.html}</div>")

@@ -1,0 +1,57 @@
+# ruff: noqa: RUF001  (the page's typography: minus and multiplication signs, dashes)
+
+from chapter6.report.settings import Level, VariantSettings, describe
+from chapter6.report.strings import strings
+
+WORDS = strings("en")
+RUN = {
+    "data.source": "mnist",
+    "data.examples": 60000,
+    "data.inputs": 784,
+    "network.hidden": [100, 100, 100, 100],
+    "start": [-7, 2],
+    "optimizer": "sgd",
+    "optimizer.learning_rate": 0.01,
+    "steps": 2000,
+    "batch_size": 128,
+    "sampling": "replacement",
+    "record": [{"measure": {"kind": "evaluation", "splits": ["test"]}, "steps": [[0, 200, 2000]]}],
+}
+
+
+def variant(label="SGD", replicates=10, **changes):
+    return VariantSettings(label, "book", replicates, RUN | changes)
+
+
+def test_what_is_shared_is_said_once_and_what_differs_by_variant():
+    adam = variant("Adam", 3, optimizer="adam", **{"optimizer.learning_rate": 0.001, "optimizer.epsilon": 1e-7})
+    view = describe([variant(), adam], [], WORDS)
+    shared = dict(view.shared)
+    assert shared["hidden layers"] == "100 × 4"
+    assert shared["measured"] == "loss and accuracy (test) every 200 updates"
+    assert "optimizer" not in shared
+    assert "start" not in shared
+    assert view.differing.columns == ("Variant", "optimizer", "Replicates")
+    assert view.differing.rows == (
+        ("SGD", "SGD, learning rate 0.01", "10"),
+        ("Adam", "Adam, learning rate 0.001, ε 10⁻⁷", "3"),
+    )
+    assert (view.variants, view.runs) == (2, 13)
+
+
+def test_many_variants_are_shown_by_axes_and_levels():
+    levels = [Level("rate", "0.1", {"optimizer.learning_rate": {"times": 0.1}}), Level("rate", "1", {})]
+    view = describe([variant(**{"optimizer.learning_rate": i / 100}) for i in range(1, 91)], levels, WORDS)
+    assert view.differing.columns == ("Axis", "Level", "Sets")
+    assert view.differing.rows == (("rate", "0.1", "learning rate: × 0.1"), ("rate", "1", "–"))
+    assert view.variants == 90
+
+
+def test_settings_that_play_no_part_are_left_out():
+    point = {**RUN, "surface": "bowl", "surface.elongation": 20}
+    del point["network.hidden"]
+    shared = dict(describe([VariantSettings("SGD", "book", 1, point)], [], WORDS).shared)
+    assert shared["surface"] == "elongated bowl, elongation 20"
+    assert shared["start"] == "−7, 2"
+    assert not {"data", "batch size", "mini-batches"} & set(shared)
+    assert describe([variant()], [], WORDS).differing is None

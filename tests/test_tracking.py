@@ -207,6 +207,16 @@ def test_more_than_one_batch_of_metrics_and_params(uri):
     assert [len(client.get_metric_history(run.info.run_id, f"m/{n}")) for n in range(6)] == [400] * 6
 
 
+def test_names_that_mlflow_refuses(uri):
+    content = Content({"a+b": 1}, {"loss+": (np.array([0]), np.array([1.0]))})
+    odd = replace(entry(0, load=lambda: content, tags={"claim.C+": "supported"}), parent=None)
+    mirror(uri, "6.1-mnist", [odd])
+    assert changes(uri, [odd])["kept"] == 1
+    data = runs(uri)["replicate/adam/0"].data
+    assert (data.params, data.metrics) == ({"a_b": "1"}, {"loss_": 1.0})
+    assert data.tags["claim.C_"] == "supported"
+
+
 def test_more_than_one_page_of_runs(uri, monkeypatch):
     monkeypatch.setattr("chapter6.tracking.mirror.RUNS_PER_PAGE", 2)
     entries = [parent(), *(entry(number) for number in range(4))]

@@ -7,6 +7,20 @@ def blocks_of(wildcards):
     return [paths.block(experiment, b.variant.name, b.first, b.last) for b in study.blocks(experiment)]
 
 
+def searches_of(wildcards):
+    """What every search of the experiment left: its rounds, and the point that it chose."""
+    experiment = experiment_of(wildcards)
+    searches = [
+        (variant, replicate)
+        for variant in experiment.variants.values()
+        for replicate in range(variant.replicates)
+        if variant.search
+    ]
+    chosen = [paths.chosen(experiment.id, variant.name, replicate) for variant, replicate in searches]
+    rounds = [round_files(experiment.id, variant.name, replicate) for variant, replicate in searches]
+    return sum(rounds, start=chosen)
+
+
 def variants_digest(wildcards):
     experiment = experiment_of(wildcards)
     return digest([asdict(variant) for variant in experiment.variants.values()])
@@ -15,11 +29,14 @@ def variants_digest(wildcards):
 rule tabulate:
     input:
         blocks=blocks_of,
+        searches=searches_of,
         settings=ancient(paths.settings),
     output:
         curves=paths.table("{experiment}"),
         settings=paths.table("{experiment}", "settings"),
         runs=paths.table("{experiment}", "runs"),
+        histograms=paths.table("{experiment}", "histograms"),
+        trials=paths.table("{experiment}", "trials"),
         summary=paths.summary("{experiment}"),
     params:
         variants=variants_digest,

@@ -6,7 +6,7 @@ from hashlib import sha256
 from snakemake.exceptions import WorkflowError
 
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.plan import canonical, load_study
 from chapter6.study.sources import source_digest, training_digest
 
 try:
@@ -23,6 +23,8 @@ wildcard_constraints:
     variant=r"[^/]+",
     first=r"\d+",
     last=r"\d+",
+    replicate=r"\d+",
+    round=r"\d+",
 
 
 def digest(*parts):

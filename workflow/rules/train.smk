@@ -1,6 +1,7 @@
 # One job trains one variant, a block of its replicates. Its parameters are the whole truth about it: a changed
 # setting re-runs this variant and nothing else, a change of the engine re-runs all.
 from chapter6.study.assemble import needs_mnist
+from chapter6.study.references import files_referred
 
 
 def variant_of(wildcards):
@@ -17,6 +18,7 @@ def data_of(wildcards):
 rule train:
     input:
         unpack(data_of),
+        references=lambda wildcards: sorted(files_referred(variant_of(wildcards).run)),
     output:
         paths.block("{experiment}", "{variant}", "{first}", "{last}"),
     params:

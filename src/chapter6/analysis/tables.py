@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 Curves = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
 Run = tuple[Mapping[str, Any], Curves]  # a record and its curves
 
+CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
+
 CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
 RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
+HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
+TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
 
 
 def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a recorded number; what is not finite is left out (the run's outcome says why)."""
+    """One row a recorded number; what is not finite is left out (the run's outcome says why).
+
+    Runs that are trials of a search have a column ``trial`` more.
+    """
     import pandas as pd
 
     parts = []
@@ -31,9 +38,11 @@ def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
                 continue
             part = pd.DataFrame({"step": steps, "value": values})
             part = part[np.isfinite(part["value"])]
-            names = {key: record[key] for key in ("experiment", "variant", "replicate")}
-            parts.append(part.assign(**names, split=split, metric=metric))
-    return pd.concat(parts, ignore_index=True)[CURVE_COLUMNS] if parts else pd.DataFrame(columns=CURVE_COLUMNS)
+            parts.append(part.assign(**_names(record), split=split, metric=metric))
+    if not parts:
+        return pd.DataFrame(columns=CURVE_COLUMNS)
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return table.loc[:, [*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
 
 
 def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
@@ -48,17 +57,32 @@ def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, floa
             edges = np.linspace(*ranges[record["variant"]], values.shape[1] + 1)
             for step, shares in zip(steps, values, strict=True):
                 part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
-                names = {key: record[key] for key in ("experiment", "variant", "replicate")}
-                parts.append(part.assign(**names, step=step, split=split, metric=metric))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+                parts.append(part.assign(**_names(record), step=step, split=split, metric=metric))
+    return pd.concat(parts, ignore_index=True)[HISTOGRAM_COLUMNS] if parts else pd.DataFrame(columns=HISTOGRAM_COLUMNS)
+
+
+def trials_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a hyper-parameter of a trial; ``value`` is the number itself."""
+    import pandas as pd
+
+    flat = [
+        {**_names(row), "round": row["round"], "parameter": parameter, "value": value}
+        for row in rows
+        for parameter, value in row["values"].items()
+    ]
+    return pd.DataFrame(flat, columns=TRIAL_COLUMNS)
+
+
+def _names(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: record[key] for key in ("experiment", "variant", "replicate", "trial") if key in record}
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """One row a run: how it ended."""
     import pandas as pd
 
-    rows = [{column: record[column] for column in RUN_COLUMNS} for record, _ in runs]
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+    rows = [_names(record) | {column: record[column] for column in RUN_COLUMNS} for record, _ in runs]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
 
 
 def settings_table(experiment: str, variants: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -94,11 +118,16 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """The last value of every metric of every variant: mean over replicates with its 95 % t interval."""
+    """The last value of every metric of every variant: mean over replicates with its 95 % t interval.
+
+    Of a search, only the choice counts.
+    """
     import pandas as pd
 
     keys = ["variant", "split", "metric"]
-    last = curves.sort_values("step").groupby([*keys, "replicate"], sort=False).last().reset_index()
+    if "trial" in curves:
+        curves = curves[curves["trial"] == CHOSEN]
+    last = curves.sort_values("step", kind="stable").groupby([*keys, "replicate"], sort=False).last().reset_index()
     rows = []
     for names, group in last.groupby(keys, sort=False):
         interval = one_sample(group["value"].to_numpy(), confidence=0.95)

@@ -30,7 +30,10 @@ class Activation(Family):
 
 @dataclass(frozen=True)
 class Sigmoid(Activation):
-    """Logistic sigmoid (section 6.2.2): 1 / (1 + exp(-z)), computed as (1 + tanh(z/2)) / 2: no overflow."""
+    """Logistic sigmoid (section 6.2.2): 1 / (1 + exp(-z)), computed as (1 + tanh(z/2)) / 2.
+
+    So nothing overflows; far below zero the result is exact to the type's epsilon, not to its smallest number.
+    """
 
     def forward(self, z: Array) -> None:
         """Overwrite ``z`` with the sigmoid."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from chapter6.engine.parameters import Array
 
 
-def softmax(logits: Array) -> Array:
-    """Return the probabilities of each row, shifted by its maximum so that nothing overflows."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
+def log_softmax(logits: Array) -> Array:
+    """Return the logarithms of each row's probabilities, finite for any finite logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logarithms: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logarithms
 
 
 class Loss:

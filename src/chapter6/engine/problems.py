@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.examples import Batches, Examples
-from chapter6.engine.losses import softmax
+from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Array, Parameters
 from chapter6.engine.regularizers import Regularizer
@@ -167,8 +167,8 @@ class EnsembleProblem(Classifier):
         examples = self.splits[split]
         loss, correct = 0.0, 0
         for images, labels in examples.chunks(EVALUATION_CHUNK, self.values.dtype):
-            outputs = [softmax(member.evaluator(len(images)).forward(images)) for member in self.members]
-            mean = np.mean(outputs, axis=0)
-            loss -= float(np.log(mean[np.arange(len(labels)), labels]).sum())
+            outputs = [log_softmax(member.evaluator(len(images)).forward(images)) for member in self.members]
+            mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
+            loss -= float(mean[np.arange(len(labels)), labels].sum())
             correct += int((mean.argmax(axis=1) == labels).sum())
         return loss / len(examples), correct / len(examples)

@@ -14,7 +14,7 @@ from chapter6.study.spec import read_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = {"curves": "", "settings": "settings", "runs": "runs", "histograms": "histograms"}
+TABLES = {"curves": "", "settings": "settings", "runs": "runs", "histograms": "histograms", "trials": "trials"}
 
 
 def add_study_argument(parser: ArgumentParser) -> None:
@@ -55,8 +55,9 @@ def experiment_of(study: Study, name: str) -> Experiment:
 
 
 def read_tables(study: Study, experiment: str) -> dict[str, pd.DataFrame]:
-    """Read the tables of an experiment that exist."""
+    """Read the tables of an experiment that have rows."""
     import pandas as pd
 
     files = {name: Path(study.paths.table(experiment, kind)) for name, kind in TABLES.items()}
-    return {name: pd.read_parquet(file) for name, file in files.items() if file.exists()}
+    tables = {name: pd.read_parquet(file) for name, file in files.items() if file.exists()}
+    return {name: table for name, table in tables.items() if len(table)}

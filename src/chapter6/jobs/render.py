@@ -7,40 +7,43 @@ import logging
 import re
 import subprocess
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_text
 from chapter6.jobs.common import add_study_argument, study_of
-from chapter6.report.numbers import duration, exact, number
+from chapter6.registry import StudyError
+from chapter6.report import searches
+from chapter6.report.colophon import Made, facts
+from chapter6.report.numbers import number
 from chapter6.report.page import render_page
-from chapter6.report.prose import remarks
-from chapter6.report.settings import Level, VariantSettings, describe
+from chapter6.report.prose import places_experiments, remarks
+from chapter6.report.settings import VariantSettings, describe, levels
 from chapter6.report.strings import Strings, strings
+from chapter6.report.verdicts import claim_view
 from chapter6.report.views import (
-    ClaimView,
     ExperimentView,
     Fact,
     FigureView,
     PageView,
-    PartView,
     SectionView,
     SettingsView,
+    TuningView,
 )
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.references import dereferenced, reference
 from chapter6.study.resolve import OWN_KEYS
 
 log = logging.getLogger(__name__)
 
-LIBRARIES = ("scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "snakemake", "mlflow")
 SECTIONS_BEYOND = ("A",)  # after the chapter's own, before sections that nobody foresaw
-MOST_NAMES = 4
+NO_SECTIONS = ("introduction", "method", "remarks")  # prose that stands elsewhere
 
 Record = Mapping[str, Any]
 
@@ -79,16 +82,25 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
                 _text(text / f"{name}.md"),
                 tuple(views[e.id] for e in study.experiments.values() if e.section == name),
             )
-            for name in in_order({experiment.section for experiment in study.experiments.values()})
+            for name in in_order(_sections(study, text))
         ),
         introduction=_text(text / "introduction.md"),
         method=_text(text / "method.md"),
-        facts=_facts(study, [record for output in outputs for record in output.records], words),
+        facts=_facts(study, outputs, words),
         commit=commit(),
         selection=tuple(study.config.selected),
         is_preview=study.is_preview or any(claim.get("preview") for o in outputs for claim in o.claims),
         is_incomplete=is_incomplete,
     )
+
+
+def _sections(study: Study, text: Path) -> set[str]:
+    """Return the sections with experiments and, unless the study is a selection, those that need none."""
+    sections = {experiment.section for experiment in study.experiments.values()}
+    if study.config.selected:
+        return sections
+    own = {path.stem for path in text.glob("*.md")} - {*NO_SECTIONS, *sections}
+    return sections | {name for name in own if not places_experiments(_text(text / f"{name}.md"))}
 
 
 def in_order(sections: Iterable[str]) -> list[str]:
@@ -106,8 +118,8 @@ def in_order(sections: Iterable[str]) -> list[str]:
 class _Outputs:
     """What an experiment's jobs have left under ``results``.
 
-    Runs that are absent or belong to other settings make everything drawn from them stale: it is not shown.
-    After a failed job (``is_incomplete``), neither is a file older than the runs.
+    Runs and searches that are absent or belong to other settings make everything drawn from them stale: it is not
+    shown. After a failed job (``is_incomplete``), neither is a file older than the runs.
     """
 
     study: Study
@@ -120,16 +132,52 @@ class _Outputs:
         """Records of the replicates that belong to the present settings."""
         return [record for runs in self.runs.values() for record in runs]
 
-    @property
+    @cached_property
     def runs(self) -> dict[str, list[Record]]:
-        """Records by variant."""
-        return {variant.name: list(self._records(variant)) for variant in self.experiment.variants.values()}
+        """Records by variant; none for searches."""
+        variants = [variant for variant in self.experiment.variants.values() if variant.search is None]
+        return {variant.name: list(self._records(variant)) for variant in variants}
+
+    @cached_property
+    def chosen(self) -> dict[str, list[Record]]:
+        """What each finished search chose, by variant."""
+        variants = [variant for variant in self.experiment.variants.values() if variant.search]
+        return {variant.name: list(self._chosen(variant)) for variant in variants}
+
+    @cached_property
+    def trials(self) -> list[Record]:
+        """Every trial of every search."""
+        return [
+            trial
+            for variant in self.experiment.variants.values()
+            for replicate in range(variant.replicates)
+            for trials in self._rounds(variant, replicate)
+            for trial in trials
+        ]
+
+    @cached_property
+    def tuned(self) -> list[searches.Tuned]:
+        """What tuning came to, of variants for which it is finished."""
+        found = []
+        for tuning in self.experiment.tunings.values():
+            own = float(flatten(tuning.of.run)[tuning.parameter])
+            factors = sorted(candidate / own for candidate in tuning.candidates)
+            record = _read_json(self._place(self.study.paths.tuning(self.experiment.id, tuning.of.name)))
+            found.append(searches.Tuned(tuning.of.label, own, factors, record or {}))
+        return [tuned for tuned in found if tuned.fits]
 
     @property
     def unfinished(self) -> list[Variant]:
         """Variants of which a replicate is missing."""
-        runs = self.runs
-        return [v for v in self.experiment.variants.values() if len(runs[v.name]) < v.replicates]
+        found = self.runs | self.chosen
+        return [v for v in self.experiment.variants.values() if len(found[v.name]) < v.replicates]
+
+    def run(self, variant: Variant) -> Any:
+        """Return the variant's run with what it takes from files, as its records have it; None without these."""
+        try:
+            return dereferenced(_with_references(json.loads(variant.canonical), self._reference))
+        except StudyError:
+            return None
 
     @property
     def claims(self) -> list[Record]:
@@ -142,7 +190,7 @@ class _Outputs:
         drawings = {} if unfinished else self._drawings()
         verdicts = {} if unfinished else {claim["id"]: claim for claim in self.claims}
         csv = "" if unfinished else self._read(paths.summary(spec.id)) or ""
-        missing = [_unfinished(unfinished, len(self.experiment.variants), words)] if unfinished else []
+        missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
         if not unfinished:
             text = words["outputs"]
             missing += [text["missing_figure"].format(name=n) for n, svg in drawings.items() if not svg]
@@ -152,22 +200,60 @@ class _Outputs:
             id=spec.id,
             title=spec.title,
             question=spec.question,
-            settings=_settings(self.experiment, words),
+            settings=self._settings(words),
+            tuning=self._tuning(words),
             figures=tuple(
                 FigureView(svg, self.experiment.figures[name].alt, self.experiment.figures[name].caption)
                 for name, svg in drawings.items()
                 if svg
             ),
-            claims=tuple(_claim(c.id, c.says, verdicts.get(c.id, {}), said.get(c.id, "")) for c in spec.claims),
+            claims=tuple(
+                claim_view(c.id, c.says, verdicts.get(c.id, {}), said.get(c.id, ""), _combine(c))
+                for c in self.experiment.claims
+            ),
             csv=csv,
             table=paths.table(spec.id) if csv else "",
             missing=tuple(missing),
-            notes=_notes(self.records, words),
+            notes=tuple(self._notes(words)),
         )
+
+    def _settings(self, words: Strings) -> SettingsView:
+        variants = [self._variant_settings(variant, words) for variant in self.experiment.variants.values()]
+        return describe(variants, list(levels(self.experiment.spec.sweep, OWN_KEYS)), words)
+
+    def _variant_settings(self, variant: Variant, words: Strings) -> VariantSettings:
+        run = self.run(variant) or _with_references(variant.run, lambda _: words["settings"]["untuned"])
+        flat = flatten({key: value for key, value in run.items() if value is not None})
+        own = (variant.label, variant.track, variant.replicates)
+        if variant.search is None:
+            return VariantSettings(*own, flat)
+        flat |= searches.search_settings(variant.search, variant.rounds)
+        return VariantSettings(*own, flat, searches.trainings(variant.search))
+
+    def _tuning(self, words: Strings) -> TuningView | None:
+        tuning = next(iter(self.experiment.tunings.values()), None)
+        return searches.tuning_view(tuning.parameter, tuning.run, self.tuned, words) if tuning and self.tuned else None
+
+    def _notes(self, words: Strings) -> Iterator[str]:
+        """Yield what a reader must know: what diverged, and which optimum may lie outside of what was tried."""
+        for kind, ended in (("outputs", self.records), ("search", self.trials)):
+            diverged = sum(each["outcome"] == "diverged" for each in ended)
+            if diverged:
+                yield words[kind]["diverged"].format(count=number(diverged), total=number(len(ended)))
+        if self.tuned:
+            parameter = next(iter(self.experiment.tunings.values())).parameter
+            yield from searches.tuning_notes(parameter, self.tuned, words)
+        variants = self.experiment.variants
+        chosen = {variants[name].label: records for name, records in self.chosen.items() if records}
+        yield from searches.edge_notes(chosen, words)
 
     def _drawings(self) -> dict[str, str | None]:
         paths, name = self.study.paths, self.experiment.id
         return {figure: self._read(paths.figure(name, figure)) for figure in self.experiment.figures}
+
+    def _reference(self, place: str) -> dict[str, str]:
+        file, _, key = place.partition("#")
+        return reference(str(self._place(file)), key)
 
     def _place(self, path: str) -> Path:
         """Return where a file of the study stands: its name holds the preset's folder, we look in ours."""
@@ -175,11 +261,26 @@ class _Outputs:
 
     def _records(self, variant: Variant) -> Iterator[Record]:
         folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        plain = json.loads(variant.canonical)
-        for replicate in range(variant.replicates):
+        run = self.run(variant)
+        for replicate in range(variant.replicates) if run else ():
             record = _read_json(self._place(replicate_files(folder, replicate)[1]))
-            if record and record.get("run") == plain:
+            if record and record.get("run") == run:
                 yield record
+
+    def _chosen(self, variant: Variant) -> Iterator[Record]:
+        assert variant.search is not None
+        space = variant.search["space"]
+        for replicate in range(variant.replicates):
+            record = _read_json(self._place(self.study.paths.chosen(self.experiment.id, variant.name, replicate)))
+            is_whole = [len(trials) for trials in self._rounds(variant, replicate)] == variant.rounds
+            if record and is_whole and searches.lies_in(record["values"], space):
+                yield record
+
+    def _rounds(self, variant: Variant, replicate: int) -> Iterator[Sequence[Record]]:
+        """Yield the trials of each round of a search; a replay has none of its own."""
+        for number in range(1, len(variant.rounds) + 1):
+            file = self.study.paths.search_round(self.experiment.id, variant.name, replicate, number)
+            yield (_read_json(self._place(file)) or {"trials": ()})["trials"]
 
     def _read(self, path: str) -> str | None:
         place = self._place(path)
@@ -192,142 +293,47 @@ class _Outputs:
         return None if text is None else json.loads(text)
 
     def _is_stale(self, place: Path) -> bool:
-        folder = self._place(self.study.paths.run_folder(self.experiment.id, "x")).parent
-        newest = max((file.stat().st_mtime for file in folder.glob("*/replicate-*.json")), default=0.0)
-        return place.stat().st_mtime < newest
+        runs = self._place(self.study.paths.run_folder(self.experiment.id, "x")).parent
+        found = self._place(self.study.paths.chosen(self.experiment.id, "x", 0)).parents[2]
+        files = [*runs.glob("*/replicate-*.json"), *found.glob("*/search-*/*.json")]
+        return place.stat().st_mtime < max((file.stat().st_mtime for file in files), default=0.0)
 
 
-def _claim(name: str, says: str, verdict: Record, remark: str) -> ClaimView:
-    """Return a claim as the page shows it; ``verdict`` is empty where it was not judged."""
-    if not verdict:
-        return ClaimView(name, says, remark=remark)
-    return ClaimView(
-        id=name,
-        statement=verdict["statement"],
-        verdict=verdict["verdict"],
-        sentence=verdict.get("sentence") or "",
-        **{key: verdict.get(key) for key in ("estimate", "low", "high", "replicates")},
-        parts=tuple(_part(part) for part in verdict["parts"]),
-        remark=remark,
+def _with_references(value: Any, changed: Callable[[str], Any]) -> Any:
+    """Return ``value`` with every reference to a file replaced by what ``changed`` makes of it."""
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) == {"from"}:
+        return changed(value["from"])
+    return {key: _with_references(item, changed) for key, item in value.items()}
+
+
+def _combine(claim: Claim) -> Literal["all_of", "any_of", ""]:
+    """Return how the claim's parts make its verdict, empty where they are counted."""
+    is_counted = any(check.needs for check in claim.checks)
+    return "" if is_counted or claim.combine == "share_of" else claim.combine
+
+
+def _unfinished(variants: Sequence[Variant], experiment: Experiment, words: Strings) -> str:
+    names = searches.some([variant.name for variant in variants])
+    text = words["outputs"]["missing_searches" if experiment.spec.search else "missing_runs"]
+    return str(text.format(count=len(variants), total=len(experiment.variants), names=names))
+
+
+def _facts(study: Study, outputs: Sequence[_Outputs], words: Strings) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    config, text = study.config, words["colophon"]
+    made = Made(
+        records=[record for output in outputs for record in output.records],
+        trials=sum(len(output.trials) for output in outputs),
+        commit=commit(),
+        mnist=_read_json(Path(config.data.directory) / "digest.json"),
     )
-
-
-def _part(part: Record) -> PartView:
-    """Return one comparison; its words may be absent or null."""
-    names = ("label", "verdict", "track", "metric", "correction", "outcome", "unit", "scale")
-    label, verdict, track, metric, correction, outcome, unit, scale = (str(part.get(name) or "") for name in names)
-    return PartView(
-        label=label,
-        verdict=verdict,
-        track=track,
-        variants=tuple(part.get("variants") or ()),
-        metric=metric,
-        unit=unit,
-        scale=scale,
-        margin=part.get("margin"),
-        estimate=part.get("estimate"),
-        low=part.get("low"),
-        high=part.get("high"),
-        confidence=part.get("confidence"),
-        correction=correction,
-        replicates=part.get("replicates"),
-        outcome=outcome,
+    asked = (
+        (text["preset"], config.preset),
+        (text["seed"], str(config.study_seed)),
+        (text["replicates"], str(config.budget.replicates or config.replicates)),
     )
-
-
-def _settings(experiment: Experiment, words: Strings) -> SettingsView:
-    variants = [
-        VariantSettings(v.label, v.track, v.replicates, flatten({k: x for k, x in v.run.items() if x is not None}))
-        for v in experiment.variants.values()
-    ]
-    return describe(variants, list(_levels(experiment)), words)
-
-
-def _levels(experiment: Experiment) -> Iterator[Level]:
-    """Yield every level of the sweep, what it sets as its author wrote it."""
-    for axis, levels in experiment.spec.sweep.items():
-        if isinstance(levels, Mapping):
-            for name, sets in levels.items():
-                label = sets.get("label", name if isinstance(name, str) else exact(name))
-                run = {key: value for key, value in sets.items() if key not in OWN_KEYS}
-                yield Level(axis, str(label), _flat_levels(run))
-        else:
-            for value in levels:
-                is_number = isinstance(value, int | float)
-                yield Level(axis, exact(value) if is_number else str(value), {axis: value})
-
-
-def _flat_levels(sets: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten as :func:`flatten` does, but keep ``{times: f}`` whole."""
-    flat: dict[str, Any] = {}
-    for key, value in sets.items():
-        if isinstance(value, Mapping) and set(value) != {"times"}:
-            if "kind" in value:
-                flat[f"{prefix}{key}"] = value["kind"]
-            rest = {name: item for name, item in value.items() if name != "kind"}
-            flat |= _flat_levels(rest, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _unfinished(variants: Sequence[Variant], total: int, words: Strings) -> str:
-    names = ", ".join(variant.name for variant in variants[:MOST_NAMES])
-    names += ", ..." if len(variants) > MOST_NAMES else ""
-    text = words["outputs"]["missing_runs"]
-    return str(text.format(count=len(variants), total=total, names=names))
-
-
-def _notes(records: Sequence[Record], words: Strings) -> tuple[str, ...]:
-    diverged = sum(record["outcome"] == "diverged" for record in records)
-    text = words["outputs"]["diverged"]
-    return (str(text.format(count=number(diverged), total=number(len(records)))),) if diverged else ()
-
-
-def _facts(study: Study, records: Sequence[Record], words: Strings) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
-    text = words["colophon"]
-    groups = {
-        text["study"]: _study_facts(study, records, text),
-        text["data"]: _data_facts(study, records, text),
-        text["machine"]: _machine_facts(records, text),
-        text["software"]: _software_facts(records),
-    }
-    return tuple((title, tuple(facts)) for title, facts in groups.items() if facts)
-
-
-def _study_facts(study: Study, records: Sequence[Record], text: Strings) -> list[Fact]:
-    facts = [
-        (text["preset"], study.config.preset),
-        (text["seed"], str(study.config.study_seed)),
-        (text["replicates"], str(study.config.budget.replicates or study.config.replicates)),
-        (text["runs"], number(len(records))),
-    ]
-    if records:
-        days = sorted({record["started"][:10] for record in records})
-        facts.append((text["training"], duration(sum(record["seconds"] for record in records))))
-        facts.append((text["trained"], days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
-    facts.append((text["written"], datetime.now(UTC).date().isoformat()))
-    return [*facts, (text["commit"], commit())] if commit() else facts
-
-
-def _data_facts(study: Study, records: Sequence[Record], text: Strings) -> list[Fact]:
-    stored = _read_json(Path(study.config.data.directory) / "digest.json")
-    used = sorted({record["data"] for record in records if record.get("data")})
-    facts = [(text["mnist"], digest) for digest in used]
-    if stored and stored["digest"] in used:
-        facts += [(f"{name}, SHA-256", file["sha256"]) for name, file in stored["files"].items()]
-    return facts
-
-
-def _machine_facts(records: Sequence[Record], text: Strings) -> list[Fact]:
-    places = sorted({(r["environment"]["processor"], r["environment"]["machine"]) for r in records})
-    return [fact for cpu, machine in places for fact in ((text["processor"], cpu), (text["architecture"], machine))]
-
-
-def _software_facts(records: Sequence[Record]) -> list[Fact]:
-    used = {name: sorted({r["environment"][name] for r in records}) for name in ("python", "numpy", "blas")}
-    facts = [(name, ", ".join(versions)) for name, versions in used.items() if versions]
-    return [("chapter6", version("chapter6")), *facts, *((name, version(name)) for name in LIBRARIES)]
+    return facts(made, asked, text)
 
 
 def commit() -> str:

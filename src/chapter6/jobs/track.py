@@ -9,7 +9,7 @@ import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial, reduce
 from hashlib import sha256
@@ -22,9 +22,12 @@ import numpy as np
 from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_json
 from chapter6.jobs.common import add_experiment_arguments, experiment_of, study_of
+from chapter6.registry import StudyError
 from chapter6.study.paths import replicate_files
-from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.plan import Experiment, Study, Variant, canonical
 from chapter6.study.records import is_trained, read_curves
+from chapter6.study.references import dereferenced
+from chapter6.study.searches import read_trials
 from chapter6.tracking.entries import NOTE, Content, Data, Entry, Points, digest, thinned
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,9 @@ class Gathering:
     def entries(self) -> Iterator[Entry]:
         """Yield every variant that has a finished replicate, its replicates, and the summary."""
         origin = _origin()
+        if self.experiment.spec.search:
+            yield from self._searches(origin)
+            return
         trained = {v.name: self._records(v) for v in self.experiment.variants.values()}
         for name, records in trained.items():
             if records:
@@ -70,7 +76,54 @@ class Gathering:
                 yield from (self._replicate(variant, record, origin) for record in records)
         everything = [record for records in trained.values() for record in records]
         if everything:
-            yield self._summary(everything, origin)
+            ends = [_start(record) + timedelta(seconds=record["seconds"]) for record in everything]
+            yield self._summary(max(ends), origin)
+
+    def _searches(self, origin: Mapping[str, str]) -> Iterator[Entry]:
+        """Yield every variant that has a finished search, its searches (trials are a table), and the summary."""
+        ends = []
+        for variant in self.experiment.variants.values():
+            files = _existing(
+                self.study.paths.chosen(self.experiment.id, variant.name, replicate)
+                for replicate in range(variant.replicates)
+            )
+            if not files:
+                continue
+            starts = [_modified(file) for file in files]
+            ends += starts
+            keys = [digest([canonical(variant.search), read_json(file)]) for file in files]
+            tags, slot = self._tags(variant), f"variant/{variant.name}"
+            yield Entry(
+                slot, variant.name, digest(keys), min(starts), 0, partial(_settings_only, variant), tags, origin
+            )
+            for file, start, key in zip(files, starts, keys, strict=True):
+                number = file.parent.name.removeprefix("search-")
+                yield Entry(
+                    slot=f"replicate/{variant.name}/{number}",
+                    name=f"{variant.name} search {number}",
+                    key=key,
+                    started=start,
+                    seconds=0,
+                    load=partial(self._search, variant, file),
+                    tags=tags | {"replicate": number, "outcome": "finished"},
+                    origin=origin,
+                    parent=slot,
+                )
+        if ends:
+            yield self._summary(max(ends), origin)
+
+    def _search(self, variant: Variant, chosen: Path) -> Content:
+        """Return a search's settings, scores by trial, test results, and its rounds as tables."""
+        rounds = sorted(chosen.parent.glob("round-*.json"), key=lambda file: int(file.stem.split("-")[1]))
+        trials = read_trials([str(file) for file in rounds])
+        scores = np.array([trial.score for trial in trials])
+        result = read_json(chosen)
+        metrics = {f"final/test/{name}": thinned([0], [value]) for name, value in result["test"].items()}
+        if len(scores):
+            metrics["trial/score"] = thinned(np.arange(len(scores)), scores)
+            metrics["trial/best_score"] = thinned(np.arange(len(scores)), np.maximum.accumulate(scores))
+        params = _params(variant) | {f"chosen.{name}": value for name, value in result["values"].items()}
+        return Content(params, metrics, {"": [chosen, *rounds]})
 
     def _records(self, variant: Variant) -> list[Record]:
         """Return the records of planned replicates that are trained, their two files whole and matching."""
@@ -82,12 +135,12 @@ class Gathering:
 
     def _record(self, variant: Variant, replicate: int) -> Record | None:
         folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        planned = [json.loads(variant.canonical), self.study.config.study_seed]
         try:
+            planned = [json.loads(canonical(dereferenced(variant.run))), self.study.config.study_seed]
             record: Record = read_json(replicate_files(folder, replicate)[1])
             is_planned = [record["run"], record["seed"]] == planned
             return record if is_planned and is_trained(folder, replicate, record["key"]) else None
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, StudyError):
             return None
 
     def _parent(self, variant: Variant, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
@@ -121,7 +174,7 @@ class Gathering:
             data=self._data(record),
         )
 
-    def _summary(self, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
+    def _summary(self, ended: datetime, origin: Mapping[str, str]) -> Entry:
         paths, name = self.study.paths, self.experiment.id
         figures = _existing(paths.figure(name, figure) for figure in self.experiment.figures)
         tables = _existing([paths.claims(name), paths.summary(name)])
@@ -133,7 +186,7 @@ class Gathering:
             slot="summary",
             name="summary",
             key=digest(files),
-            started=max(_start(record) + timedelta(seconds=record["seconds"]) for record in records),
+            started=ended,
             seconds=0,
             load=lambda: Content(artifacts={"figures": figures, "": tables}),
             tags={"preset": self.study.config.preset, **verdicts, **({NOTE: "\n".join(lines)} if lines else {})},
@@ -213,7 +266,8 @@ def _finals(replicates: Sequence[Mapping[str, Points]]) -> dict[str, Points]:
 
 
 def _params(variant: Variant) -> dict[str, Any]:
-    return flatten(variant.run) | {f"axis.{axis}": level for axis, level in variant.axes.items()}
+    search = flatten({"search": variant.search}) if variant.search else {}
+    return flatten(dereferenced(variant.run)) | search | {f"axis.{axis}": level for axis, level in variant.axes.items()}
 
 
 def _concerns(patterns: Collection[str], variant: str) -> bool:
@@ -223,6 +277,14 @@ def _concerns(patterns: Collection[str], variant: str) -> bool:
 
 def _existing(files: Any) -> list[Path]:
     return [path for path in map(Path, files) if path.is_file()]
+
+
+def _settings_only(variant: Variant) -> Content:
+    return Content(_params(variant))
+
+
+def _modified(file: Path) -> datetime:
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
 
 def _start(record: Record) -> datetime:

@@ -18,6 +18,7 @@ from chapter6.files import write_json
 from chapter6.study.assemble import execute, needs_mnist
 from chapter6.study.paths import replicate_files
 from chapter6.study.records import identity, is_trained, write_curves
+from chapter6.study.references import dereferenced
 from chapter6.study.sources import training_digest
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def run(args: Namespace) -> None:
 
     The block's record says what was trained and not when: equal runs give equal bytes.
     """
+    args.run = dereferenced(args.run)
     dataset = load(args.data) if needs_mnist(args.run) else None
     folder = str(Path(args.output).parent)
     keys = {}

@@ -34,10 +34,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Placed:
-    """A stretch of text, or an experiment with its reading guide."""
+    """A stretch of text, an experiment with its reading guide, or a list of claims."""
 
     html: Markup
     experiment: ExperimentView | None = None
+    claims: tuple[ClaimView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Anchors:
         self._taken: set[str] = set()
         self._experiments = {experiment.id: self.take(experiment.id) for experiment in page.experiments}
         self._claims = {id(c): self.take(c.id) for e in page.experiments for c in e.claims}
+        self._by_id: dict[str, ClaimView] = {}
+        for claim in (claim for experiment in page.experiments for claim in experiment.claims):
+            self._by_id.setdefault(claim.id, claim)
 
     def take(self, wanted: str) -> str:
         """Return ``wanted``, or the next free name like it."""
@@ -74,6 +78,10 @@ class Anchors:
     def claim(self, claim: ClaimView) -> str:
         """Return the anchor of a claim."""
         return self._claims[id(claim)]
+
+    def claims(self, names: Sequence[str]) -> tuple[ClaimView, ...]:
+        """Return the claims of these names, without those that are not on the page."""
+        return tuple(self._by_id[name] for name in names if name in self._by_id)
 
 
 def render_page(page: PageView, language: str = "en") -> str:
@@ -124,7 +132,10 @@ def _part(anchor: str, markdown: str, title: str, experiments: Sequence[Experime
         experiment = waiting.pop(block.experiment, None)
         if block.experiment and experiment is None:
             continue  # not part of this study, or placed before
-        blocks.append(Placed(Markup(block.html), experiment))
+        claims = anchors.claims(block.claims)
+        if block.claims and not claims:
+            continue
+        blocks.append(Placed(Markup(block.html), experiment, claims))
         links += [Link(heading.anchor, heading.text) for heading in block.headings]
         if experiment:
             links.append(Link(anchors.experiment(experiment), experiment.title, is_experiment=True))
@@ -132,11 +143,11 @@ def _part(anchor: str, markdown: str, title: str, experiments: Sequence[Experime
 
 
 def _by_verdict(sections: Sequence[Part]) -> dict[str, list[ClaimView]]:
-    """Sort all claims under their verdicts, in the page's order; ``not_judged`` only where there are such."""
+    """Sort all claims under their verdicts, by their ids; ``not_judged`` only where there are such."""
+    experiments = [block.experiment for section in sections for block in section.blocks if block.experiment]
     sorted_claims: dict[str, list[ClaimView]] = {verdict: [] for verdict in VERDICTS}
-    for block in (block for section in sections for block in section.blocks):
-        for claim in block.experiment.claims if block.experiment else ():
-            sorted_claims.setdefault(claim.verdict or "not_judged", []).append(claim)
+    for claim in sorted((claim for experiment in experiments for claim in experiment.claims), key=lambda c: c.order):
+        sorted_claims.setdefault(claim.verdict or "not_judged", []).append(claim)
     return sorted_claims
 
 

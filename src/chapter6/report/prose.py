@@ -1,9 +1,14 @@
-"""Prose: Markdown with formulas, rendered when the page is built, and the places of its experiments.
+"""Prose: Markdown with formulas, rendered when the page is built, and the places of experiments and verdicts.
 
 ``$...$`` and ``$$...$$`` become MathML. An experiment stands where the text says
 
     ::: experiment 6.1-paths
     How to read its figures, in Markdown; may be empty.
+    :::
+
+and a list of claims with their verdicts, each linked to where it is judged, where it says
+
+    ::: claims C01 C02
     :::
 
 Raw HTML is shown as text and images are left out: prose can neither load nor run anything.
@@ -26,7 +31,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from chapter6.registry import StudyError
 
-PLACE = "experiment"
+EXPERIMENT, CLAIMS = "experiment", "claims"  # what may have a place in the text
 SIGNS, CLOSERS = ("+", "\N{MINUS SIGN}", "±"), (")", "]", "}", "|", "!", "\N{PRIME}")
 
 
@@ -40,11 +45,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Block:
-    """A stretch of text with the headings in it, or (``experiment`` given) a place with its reading guide."""
+    """A stretch of text with the headings in it, the place of an experiment with its reading guide, or of claims."""
 
     html: str
     headings: tuple[Heading, ...] = ()
     experiment: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,21 @@ def read(markdown: str, prefix: str, take: Callable[[str], str] = str) -> Prose:
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         title, tokens = _text(tokens[1]), tokens[3:]
     blocks = []
-    for place, part in _parts(tokens):
-        headings = _shift_headings(part, 2 if place else 1, lambda text: take(f"{prefix}-{_slug(text)}"))
-        html = _render(part)
-        if html or place:
-            blocks.append(Block(html, () if place else tuple(headings), place))
+    for part in _parts(tokens):
+        headings = _shift_headings(part.tokens, 2 if part.place else 1, lambda text: take(f"{prefix}-{_slug(text)}"))
+        html = _render(part.tokens)
+        if part.place == EXPERIMENT:
+            blocks.append(Block(html, experiment=part.names[0]))
+        elif part.place == CLAIMS:
+            blocks.append(Block("", claims=part.names))
+        elif html:
+            blocks.append(Block(html, tuple(headings)))
     return Prose(title, tuple(blocks))
+
+
+def places_experiments(markdown: str) -> bool:
+    """Say whether a text is about experiments of its own; a summary is not."""
+    return any(part.place == EXPERIMENT for part in _parts(_parser().parse(markdown)))
 
 
 def to_html(markdown: str) -> str:
@@ -138,7 +153,8 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True, "typographer": True})
     parser.enable(["table", "smartquotes", "replacements"]).disable("image")
     dollarmath_plugin(parser, allow_labels=False, allow_digits=False, renderer=_formula)
-    container_plugin(parser, PLACE)
+    for place in (EXPERIMENT, CLAIMS):
+        container_plugin(parser, place)
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return parser
@@ -153,23 +169,43 @@ def _render(tokens: Sequence[Token]) -> str:
     return str(parser.renderer.render(tokens, parser.options, {})).strip()
 
 
-def _parts(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:
-    """Cut a file's tokens at its places: pairs of the place's experiment (or nothing) and the tokens inside."""
-    parts: list[tuple[str, list[Token]]] = [("", [])]
+@dataclass(frozen=True)
+class _Part:
+    """Tokens that stand together: running text, or what stands inside a place (``place`` given)."""
+
+    tokens: list[Token]
+    place: str = ""
+    names: tuple[str, ...] = ()
+
+
+def _parts(tokens: Sequence[Token]) -> list[_Part]:
+    """Cut a file's tokens at its places."""
+    parts = [_Part([])]
     for token in tokens:
-        if token.type == f"container_{PLACE}_open":
-            words = token.info.split()
-            if len(words) != 2 or parts[-1][0]:
-                raise StudyError(
-                    f"prose: '{token.markup}{token.info}' must name one experiment, and the one before "
-                    f"must have been closed by '{token.markup}'"
-                )
-            parts.append((words[1], []))
-        elif token.type == f"container_{PLACE}_close":
-            parts.append(("", []))
+        match = re.fullmatch(rf"container_({EXPERIMENT}|{CLAIMS})_(open|close)", token.type)
+        if not match:
+            parts[-1].tokens.append(token)
+        elif match[2] == "open":
+            parts.append(_place(token, match[1], parts[-1]))
         else:
-            parts[-1][1].append(token)
+            parts.append(_Part([]))
+        if parts[-1].place == CLAIMS and parts[-1].tokens:
+            raise StudyError(
+                f"prose: '::: {CLAIMS} {' '.join(parts[-1].names)}' must be closed by ':::' on the next line"
+            )
     return parts
+
+
+def _place(token: Token, place: str, before: _Part) -> _Part:
+    """Open a place, or refuse one without names or inside another."""
+    names = tuple(token.info.split()[1:])
+    if before.place or not names or (place == EXPERIMENT and len(names) > 1):
+        wanted = "one experiment" if place == EXPERIMENT else "one claim or more"
+        raise StudyError(
+            f"prose: '{token.markup}{token.info}' must name {wanted}, and the place before it must have been closed "
+            f"by '{token.markup}'"
+        )
+    return _Part([], place, names)
 
 
 def _shift_headings(tokens: Sequence[Token], by: int, anchor_of: Callable[[str], str]) -> list[Heading]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,18 @@ Flat = Mapping[str, Any]  # settings under dotted keys, a part's kind under the 
 
 @dataclass(frozen=True)
 class VariantSettings:
-    """A variant as far as its settings go."""
+    """A variant as far as its settings go; ``runs_each`` counts the trainings of a replicate, many in a search."""
 
     label: str
     track: str
     replicates: int
     values: Flat
+    runs_each: int = 1
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a replicate is a whole search."""
+        return self.runs_each > 1
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,50 @@ class Level:
     sets: Flat
 
 
-def describe(variants: Sequence[VariantSettings], levels: Sequence[Level], words: Strings) -> SettingsView:
+def describe(variants: Sequence[VariantSettings], axes: Sequence[Level], words: Strings) -> SettingsView:
     """Return shared settings once and differing ones as a table."""
     parts = [_parts(_relevant(variant.values), words) for variant in variants]
     names = list(dict.fromkeys(name for part in parts for name in part))
     differing = [name for name in names if len({part.get(name) for part in parts}) > 1]
     shared = [(name, parts[0][name]) for name in names if name not in differing]
     if len({variant.replicates for variant in variants}) == 1:
-        shared.append((words["settings"]["replicates"].lower(), str(variants[0].replicates)))
-    if len(variants) > MOST_ROWS and levels:
-        table = _levels_table(levels, words)
+        is_search = all(variant.is_search for variant in variants)
+        name = words["settings"]["searches" if is_search else "replicates"]
+        shared.append((name.lower(), str(variants[0].replicates)))
+    if len(variants) > MOST_ROWS and axes:
+        table = _levels_table(axes, words)
     else:
         table = _variants_table(variants, parts, differing, words)
-    runs = sum(variant.replicates for variant in variants)
+    runs = sum(variant.replicates * variant.runs_each for variant in variants)
     return SettingsView(tuple(shared), table if len(variants) > 1 else None, len(variants), runs)
+
+
+def levels(sweep: Mapping[str, Any], own: Collection[str]) -> Iterator[Level]:
+    """Yield every level of a sweep, what it sets as its author wrote it; keys ``own`` are no settings of a run."""
+    for axis, named in sweep.items():
+        if isinstance(named, Mapping):
+            for name, sets in named.items():
+                label = sets.get("label", name if isinstance(name, str) else exact(name))
+                run = {key: value for key, value in sets.items() if key not in own}
+                yield Level(axis, str(label), _flat_level(run))
+        else:
+            for value in named:
+                is_number = isinstance(value, int | float)
+                yield Level(axis, exact(value) if is_number else str(value), {axis: value})
+
+
+def _flat_level(sets: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Put settings under dotted keys, a part's kind under the part's own name; ``{times: f}`` stays whole."""
+    flat: dict[str, Any] = {}
+    for key, value in sets.items():
+        if isinstance(value, Mapping) and set(value) != {"times"}:
+            if "kind" in value:
+                flat[f"{prefix}{key}"] = value["kind"]
+            rest = {name: item for name, item in value.items() if name != "kind"}
+            flat |= _flat_level(rest, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def term(key: str, words: Strings) -> str:
@@ -64,18 +100,21 @@ def kind_name(kind: str, words: Strings) -> str:
 
 
 def value_text(value: Any, words: Strings) -> str:
-    """Write a setting's value: 100 x 4 for equal layers, names for kinds."""
+    """Write a setting's value: 100 x 4 for equal layers, names for kinds, 0.001 to 0.1 for what is searched."""
     if isinstance(value, bool) or value is None:
         return str(words["settings"][{True: "yes", False: "no", None: "none"}[value]])
     if isinstance(value, int | float):
         return exact(value)
+    if isinstance(value, Mapping) and "low" in value:
+        text = words["settings"]["range"].format(low=exact(value["low"]), high=exact(value["high"]))
+        return f"{text} ({term(value['scale'], words)})"
     if isinstance(value, Mapping):
         return f"{TIMES} {exact(value['times'])}" if set(value) == {"times"} else str(dict(value))
     if isinstance(value, list | tuple):
         items = [value_text(item, words) for item in value]
         is_repeated = len(items) > 1 and len(set(items)) == 1
         return f"{items[0]} {TIMES} {len(items)}" if is_repeated else ", ".join(items)
-    return kind_name(str(value), words)
+    return kind_name(value, words) if str(value).isidentifier() else str(value)
 
 
 def recorded(records: Sequence[Mapping[str, Any]], words: Strings) -> str:

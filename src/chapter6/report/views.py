@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 VERDICTS = ("supported", "contradicted", "undecided")
+STRENGTH = ("contradicted", "undecided", "supported")  # the weakest of a conjunction decides
 
 Row = tuple[str, ...]
 Fact = tuple[str, str]  # a name and its value
@@ -37,7 +40,10 @@ class PartView:
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim with its verdict, None where it was not judged; ``remark`` is Markdown."""
+    """A claim with its verdict, None where it was not judged; ``remark`` is Markdown.
+
+    ``combine`` says how verdicts of parts make one: all of them must hold, any of them, or (empty) neither of these.
+    """
 
     id: str
     statement: str
@@ -49,6 +55,29 @@ class ClaimView:
     replicates: int | None = None
     parts: tuple[PartView, ...] = ()
     remark: str = ""
+    combine: Literal["all_of", "any_of", ""] = "all_of"
+
+    @property
+    def order(self) -> list[str | int]:
+        """Sort key by which C25 comes before C25-reader, and both before C100."""
+        pieces = re.split(r"([0-9]+)", self.id)
+        return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
+
+    @property
+    def tracks(self) -> tuple[Fact, ...]:
+        """Tracks with the verdicts that the claim has on each alone, where these disagree.
+
+        A part that compares one track with another belongs to neither.
+        """
+        verdicts: dict[str, list[str]] = {}
+        for part in self.parts:
+            if part.track and " and " not in part.track:
+                verdicts.setdefault(part.track, []).append(part.verdict)
+        if not self.combine:
+            return ()
+        decisive = max if self.combine == "any_of" else min
+        alone = {track: decisive(own, key=STRENGTH.index) for track, own in verdicts.items()}
+        return tuple(alone.items()) if len(set(alone.values())) > 1 else ()
 
     @property
     def leading(self) -> PartView | None:
@@ -76,6 +105,15 @@ class TableView:
 
 
 @dataclass(frozen=True)
+class TuningView:
+    """How some variants came by a number of theirs: a summary, an explanation, and what was tried."""
+
+    summary: str
+    text: str
+    table: TableView
+
+
+@dataclass(frozen=True)
 class SettingsView:
     """What all variants share, and what differs: by variant or, where those are many, by axis and level."""
 
@@ -96,6 +134,7 @@ class ExperimentView:
     title: str
     question: str
     settings: SettingsView = field(default_factory=SettingsView)
+    tuning: TuningView | None = None
     figures: tuple[FigureView, ...] = ()
     claims: tuple[ClaimView, ...] = ()
     csv: str = ""

@@ -34,10 +34,16 @@ def execute(
     dataset: Dataset | None,
     dtype: DTypeLike = np.float32,
     progress: Progress | None = None,
+    data_streams: Streams | None = None,
 ) -> Outcome:
-    """Train one replicate of ``run``; ``dataset`` may be None where the run does not use MNIST."""
+    """Train one replicate of ``run``; ``dataset`` may be None where the run does not use MNIST.
+
+    The data (noise, or the split into training and validation) are drawn from ``data_streams`` where trials of one
+    search share them.
+    """
     optimizer = Optimizer.build(run["optimizer"]) if run["optimizer"] else None
-    problem = _problem(run, streams, dataset, dtype)
+    splits = _splits(run, data_streams or streams, dataset) if run["network"] else {}
+    problem = _problem(run, streams, splits, dtype)
     stopping = EarlyStopping(**run["stopping"]) if run["stopping"] else None
     return train(problem, optimizer, run["steps"], _recordings(run), progress, stopping)
 
@@ -47,10 +53,9 @@ def needs_mnist(run: Run) -> bool:
     return run["network"] is not None and run["data"]["source"] == "mnist"
 
 
-def _problem(run: Run, streams: Streams, dataset: Dataset | None, dtype: DTypeLike) -> Problem:
+def _problem(run: Run, streams: Streams, splits: Mapping[str, Examples], dtype: DTypeLike) -> Problem:
     if run["surface"] is not None:
         return SurfaceProblem(Surface.build(run["surface"]), tuple(run["start"]))
-    splits = _splits(run, streams, dataset)
     architecture = _architecture(run["network"], splits["train"].inputs)
     count, size = run["members"], architecture.size
     values, gradient = np.zeros(count * size, dtype), np.zeros(count * size, dtype)

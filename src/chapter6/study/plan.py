@@ -159,10 +159,11 @@ def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -
 def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Experiment:
     """Resolve an experiment; ``place`` is the file that messages name."""
     try:
-        variants = {draft.name: resolve(draft, spec, config, place) for draft in list(drafts(spec))}
+        written = {draft.name: draft for draft in drafts(spec)}
     except MergeError as error:
         raise StudyError(f"{place}: {error}") from None
-    tunings = _tunings(spec, config, variants, place)
+    variants = {name: resolve(draft, spec, config, place) for name, draft in written.items()}
+    tunings = _tunings(spec, config, written, place)
     variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
     _check_replays(variants, place)
     claims = [
@@ -234,30 +235,31 @@ def _check_replays(variants: Mapping[str, Variant], place: str) -> None:
             )
 
 
-def _tunings(
-    spec: ExperimentSpec, config: StudyConfig, variants: Mapping[str, Variant], place: str
-) -> dict[str, Tuning]:
+def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Draft], place: str) -> dict[str, Tuning]:
     """Return the tuning of every variant that ``spec.tuning`` names."""
     if spec.tuning is None:
         return {}
     tunings = {}
     for pattern in spec.tuning.of:
-        matching = [name for name in variants if fnmatchcase(name, pattern)]
+        matching = [name for name in written if fnmatchcase(name, pattern)]
         if not matching:
-            raise StudyError(f"{place}: tuning.of: no variant {pattern!r}; choose from {shortened(list(variants))}")
+            raise StudyError(f"{place}: tuning.of: no variant {pattern!r}; choose from {shortened(list(written))}")
         for name in matching:
-            tunings[name] = _tuning(spec.tuning, spec, config, variants[name], f"{place}: tuning of {name!r}")
+            tunings[name] = _tuning(spec.tuning, spec, config, written[name], f"{place}: tuning of {name!r}")
     return tunings
 
 
-def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, variant: Variant, place: str) -> Tuning:
+def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
+    """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
+    steps = min(int(draft.settings.get("steps", tuning.steps)), tuning.steps)
+    variant = resolve(replace(draft, settings={**draft.settings, "steps": steps}), spec, config, place)
     own = flatten(variant.run).get(tuning.parameter)
     if isinstance(own, bool) or not isinstance(own, int | float):
         raise StudyError(f"{place}: parameter: {tuning.parameter!r} is no number of the run, but {own!r}")
     measure = {"kind": "evaluation", "splits": ["validation"]}
-    change = {"steps": tuning.steps, "data": {"validation": tuning.validation}, "record": [{"measure": measure}]}
-    raw = {**variant.run, "record": ()}
-    run = within_budget(parse(RunSpec, merge(raw, change), place), config, place)
+    change = {"steps": steps, "data": {"validation": tuning.validation}, "record": [{"measure": measure}]}
+    settings = {key: value for key, value in draft.settings.items() if key not in OWN_KEYS}
+    run = within_budget(parse(RunSpec, merge(settings, change), place), config, place)
     file = Paths(config.preset).tuning(spec.id, variant.name)
     tuned = replace(
         variant,
@@ -280,8 +282,9 @@ def within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, An
         examples = min(examples or available, budget.max_examples or available)
     elif examples is None:
         raise StudyError(f"{place}: data.examples: noise needs a number of examples")
-    if run.sampling == "epochs" and run.batch_size > examples:
-        raise StudyError(f"{place}: batch_size: {run.batch_size} is more than the {examples} examples")
+    trained_on = examples - round(run.data.validation * examples)
+    if run.sampling == "epochs" and run.batch_size > trained_on:
+        raise StudyError(f"{place}: batch_size: {run.batch_size} is more than the {trained_on} training examples")
     plain = run.model_dump(mode="json")
     plain["steps"] = steps
     plain["data"]["examples"] = examples

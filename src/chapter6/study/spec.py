@@ -113,6 +113,8 @@ class RunSpec(Model):
             raise ValueError("early stopping needs data.validation above 0, and one member")
         if self.network and self.network.batch_normalization and self.batch_size < 2:
             raise ValueError(f"batch normalization needs a batch_size of 2 or more, not {self.batch_size}")
+        if len({record.measure.after_update for record in self.record if record.measure.kind == "batch_loss"}) > 1:
+            raise ValueError("record the batch's loss after the update or in the training pass, not both")
         for record in self.record:
             self._check_fits(Measurement.build(record.measure.model_dump()))
         return self
@@ -175,7 +177,7 @@ class TuningSpec(Model):
     """Give variants a second, tuned track: each with the best of ``factors`` times its own ``parameter``.
 
     Tuning trains once per factor, on a seed that no replicate uses, and chooses by the validation loss. The tuned
-    variant is called ``<variant>-tuned``.
+    variant, called ``<variant>-tuned``, is trained for as many updates as it was tuned for.
     """
 
     of: Names = Field(description="variants, or patterns such as relu_*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def _shows(run: Any, entry: Entry) -> bool:
 
 def _tags(entry: Entry, run_ids: Mapping[str, str]) -> dict[str, str]:
     parent = {PARENT: run_ids[entry.parent]} if entry.parent else {}
-    return {**entry.tags, **parent, SLOT: entry.slot, KEY: entry.key}
+    return {**{_name(key): text for key, text in entry.tags.items()}, **parent, SLOT: entry.slot, KEY: entry.key}
 
 
 def _update_tags(client: Any, run: Any, tags: Mapping[str, str]) -> None:
@@ -123,17 +124,22 @@ def _params(content: Content) -> list[Param]:
         for key, value in content.params.items()
         if value not in (None, [], {})
     }
-    return [Param(key, text[:LONGEST_VALUE]) for key, text in texts.items()]
+    return [Param(_name(key), text[:LONGEST_VALUE]) for key, text in texts.items()]
 
 
 def _metrics(entry: Entry, metrics: Mapping[str, Points]) -> list[Metric]:
     """Return every point, its time read from how far the run had come."""
     last = max((int(steps[-1]) for steps, _ in metrics.values() if len(steps)), default=0)
     return [
-        Metric(name, float(value), _milliseconds(entry, step / last if last else 1), int(step))
+        Metric(_name(name), float(value), _milliseconds(entry, step / last if last else 1), int(step))
         for name, (steps, values) in metrics.items()
         for step, value in zip(steps.tolist(), values.tolist(), strict=True)
     ]
+
+
+def _name(text: str) -> str:
+    """Return a name that MLflow takes: ids of the study may hold a plus sign."""
+    return re.sub(r"[^\w./ -]", "_", text)
 
 
 def _milliseconds(entry: Entry, share: float) -> int:

@@ -1,0 +1,97 @@
+# Searches and tuning: what is trained next depends on what was trained before, through files. A round sees the rounds
+# before it, so a killed search resumes at its last finished round, and a finished round never changes.
+def round_files(experiment, variant, replicate, count=None):
+    rounds = study.experiments[experiment].variants[variant].rounds
+    return [paths.search_round(experiment, variant, replicate, n + 1) for n in range(len(rounds))][:count]
+
+
+def rounds_to_choose_from(wildcards):
+    """The rounds of the search itself, or of the one that it replays."""
+    replay = variant_of(wildcards).search["replay"]
+    source = replay["of"] if replay else wildcards.variant
+    return round_files(wildcards.experiment, source, wildcards.replicate)
+
+
+def tuning_of(wildcards):
+    return experiment_of(wildcards).tunings[wildcards.variant]
+
+
+rule tune:
+    input:
+        unpack(data_of),
+    output:
+        paths.tuning("{experiment}", "{variant}"),
+    params:
+        run=lambda wildcards: canonical(tuning_of(wildcards).run),
+        parameter=lambda wildcards: tuning_of(wildcards).parameter,
+        candidates=lambda wildcards: [f"--candidate={value:.6g}" for value in tuning_of(wildcards).candidates],
+        seed=study.config.study_seed,
+        sources=training_digest(),
+    log:
+        paths.logs("tune/{experiment}/{variant}"),
+    benchmark:
+        paths.benchmark("tune/{experiment}/{variant}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 400 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    retries: 2
+    shell:
+        "chapter6 tune --run {params.run:q} --parameter {params.parameter} {params.candidates}"
+        " --seed {params.seed} --data {data.directory} --output {output} 2> {log}"
+
+
+rule search:
+    input:
+        unpack(data_of),
+        before=lambda w: round_files(w.experiment, w.variant, w.replicate, int(w.round) - 1),
+    output:
+        paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        search=lambda wildcards: canonical(variant_of(wildcards).search),
+        seed=study.config.study_seed,
+        sources=training_digest(),
+    log:
+        paths.logs("search/{experiment}/{variant}/{replicate}-{round}"),
+    benchmark:
+        paths.benchmark("search/{experiment}/{variant}/{replicate}-{round}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 400 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    retries: 2
+    shell:
+        "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
+        " --seed {params.seed} --data {data.directory} --before {input.before} --output {output} 2> {log}"
+
+
+rule choose:
+    input:
+        unpack(data_of),
+        rounds=rounds_to_choose_from,
+    output:
+        paths.chosen("{experiment}", "{variant}", "{replicate}"),
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        search=lambda wildcards: canonical(variant_of(wildcards).search),
+        seed=study.config.study_seed,
+        sources=training_digest(),
+    log:
+        paths.logs("choose/{experiment}/{variant}/{replicate}"),
+    benchmark:
+        paths.benchmark("choose/{experiment}/{variant}/{replicate}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 400 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    retries: 2
+    shell:
+        "chapter6 choose --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
+        " --seed {params.seed} --data {data.directory} --rounds {input.rounds} --output {output} 2> {log}"

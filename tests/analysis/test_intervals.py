@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from chapter6.analysis.intervals import (
@@ -13,10 +12,8 @@ from chapter6.analysis.intervals import (
     Verdict,
     bounds,
     censored_ratio,
-    decide,
     exact,
     from_scale,
-    holm,
     judge,
     judge_equivalence,
     nearest_edge,
@@ -24,7 +21,6 @@ from chapter6.analysis.intervals import (
     paired_difference,
     paired_ratio,
     replicates_to_decide,
-    share,
     to_scale,
 )
 
@@ -90,7 +86,6 @@ class TestIntervals:
     def test_shares_that_agree_after_clipping(self) -> None:
         values = [0.999, 1.0]
         assert ends(one_sample(values, transform="logit", count=100)) == (0.999, 0.999, 0.999)
-        assert len(holm([values], [0.9], ["greater"], transform="logit", count=100)) == 1
 
     def test_agreement_up_to_rounding(self) -> None:
         found = paired_difference([0.97, 0.95, 0.3], [0.96, 0.94, 0.29])
@@ -113,7 +108,6 @@ class TestIntervals:
             paired_ratio([1, 2], [0, 1]),
             paired_ratio([1, NAN], [1, 1]),
             one_sample([0, 1], transform="log"),
-            share(0, 0),
         ],
     )
     def test_what_is_not_finite_is_undefined_and_undecided(self, found: Interval) -> None:
@@ -130,14 +124,6 @@ class TestIntervals:
             paired_ratio([-1, 1], [-2, 1])
         with pytest.raises(ValueError, match="aligned by replicate"):
             paired_difference([1, 2], [1])
-
-    def test_share_is_clopper_pearson(self) -> None:
-        theirs = stats.binomtest(9, 10).proportion_ci(0.95, method="exact")
-        assert ends(share(9, 10)) == pytest.approx((0.9, theirs.low, theirs.high))
-        assert ends(share(0, 5)) == pytest.approx((0, 0, 1 - 0.025**0.2))
-        assert ends(share(5, 5)) == pytest.approx((1, 0.025**0.2, 1))
-        with pytest.raises(ValueError, match=r"successes must lie in 0\.\.5, got 6"):
-            share(6, 5)
 
     @pytest.mark.parametrize("replicates", [5, 10])
     def test_coverage_is_nominal_and_a_z_interval_would_be_caught(self, replicates: int) -> None:
@@ -236,95 +222,6 @@ class TestVerdicts:
         with pytest.raises(ValueError, match="must not be negative"):
             judge_equivalence(exact(1), -1)
         assert judge_equivalence(exact(1), 0, constant=1) is SUPPORTED
-
-
-def family_verdicts(samples: list, margins: list, directions: list) -> list[Verdict]:
-    found = holm(samples, margins, directions)
-    return [judge(*family) for family in zip(found, margins, directions, strict=True)]
-
-
-class TestHolm:
-    @pytest.fixture(autouse=True)
-    def _without_collecting_garbage(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("gc.collect", lambda: 0)  # multipletests does at every call, for 45 ms
-
-    def test_verdicts_are_those_of_the_two_adjusted_tests(self) -> None:
-        rng = np.random.default_rng(4)
-        seen = set()
-        for _ in range(300):
-            m = int(rng.integers(1, 8))
-            shift = rng.choice([-1.5, -0.5, 0, 0.7, 1.5], m)
-            samples = [rng.normal(centre, 1, 6) for centre in shift]
-            margins, directions = list(rng.normal(0, 0.1, m)), list(rng.choice(["greater", "less"], m))
-            tests = list(zip(samples, margins, directions, strict=True))
-            beyond = [stats.ttest_1samp(x, margin, alternative=side).pvalue for x, margin, side in tests]
-            supported = multipletests(beyond, 0.025, method="holm")[0]
-            contradicted = multipletests(1 - np.array(beyond), 0.025, method="holm")[0]
-            expected = np.select([supported, contradicted], [SUPPORTED, CONTRADICTED], UNDECIDED)
-            verdicts = family_verdicts(samples, margins, directions)
-            assert verdicts == list(expected)
-            seen |= set(verdicts)
-        assert seen == set(Verdict)
-
-    def test_steps_by_hand(self) -> None:
-        # one-sided p-values: 0.0001, 0.01, 0.02 pass at 0.025 / 3, / 2, / 1
-        unit = np.array([-1.0, 0, 1, -1, 1]) / np.std([-1.0, 0, 1, -1, 1], ddof=1)
-
-        def with_p(p: float) -> np.ndarray:
-            return unit + stats.t.isf(p, 4) / math.sqrt(5)
-
-        samples = [with_p(0.02), with_p(0.0001), with_p(0.01)]
-        left = [0.05 / (1 - found.confidence) for found in holm(samples, [0, 0, 0], ["greater"] * 3)]
-        assert left == pytest.approx([1, 3, 2])
-        # 0.015 fails its step of two, and 0.02, which alone would pass, is held back by it
-        samples = [with_p(0.02), with_p(0.0001), with_p(0.015)]
-        found = holm(samples, [0, 0, 0], ["greater"] * 3)
-        assert [0.05 / (1 - interval.confidence) for interval in found] == pytest.approx([2, 3, 2])
-        assert [judge(interval, 0) for interval in found] == [UNDECIDED, SUPPORTED, UNDECIDED]
-
-    def test_alone_is_the_plain_interval(self) -> None:
-        assert holm([[1, 2, 4]], [0], ["greater"]) == [one_sample([1, 2, 4])]
-        assert holm([], [], []) == []
-
-    def test_exact_undefined_and_single_replicates_take_their_place(self) -> None:
-        samples = [[1, 1, 1], [0, 0, 0], [1, NAN, 2], [5.0], [-1, -1.1, -1.2]]
-        verdicts = family_verdicts(samples, [0] * 5, ["greater"] * 5)
-        assert verdicts == [SUPPORTED, CONTRADICTED, UNDECIDED, UNDECIDED, CONTRADICTED]
-
-    def test_on_the_log_scale(self) -> None:
-        samples = [[2, 2.1, 2.2], [1, 3, 0.3]]
-        found = holm(samples, [1, 1], ["greater", "greater"], transform="log")
-        assert [judge(interval, 1) for interval in found] == [SUPPORTED, UNDECIDED]
-        assert found[0].estimate == pytest.approx(stats.gmean(samples[0]))
-
-    @pytest.mark.parametrize("common", [0.0, 0.9])
-    def test_family_wise_error(self, common: float) -> None:
-        """All on the margin: a verdict in 5 % of families at most; plain 95 % intervals would be caught."""
-        rng, families, m, n = np.random.default_rng(5), 4000, 5, 6
-        noise = rng.normal(size=(families, m, n)) * math.sqrt(1 - common)
-        samples = noise + math.sqrt(common) * rng.normal(size=(families, 1, n))
-        wrong = [
-            any(verdict is not UNDECIDED for verdict in family_verdicts(list(family), [0] * m, ["greater"] * m))
-            for family in samples
-        ]
-        limit = 0.05 + 3 * math.sqrt(0.05 * 0.95 / families)
-        assert np.mean(wrong) < limit
-        _, low, high = bounds(samples, 0.95)
-        supported, contradicted = decide(low, high, 0)
-        assert (supported | contradicted).any(axis=-1).mean() > limit
-
-    def test_family_wise_error_among_true_effects(self) -> None:
-        """Two clear effects must not buy the three on the margin more error than theirs."""
-        rng, families, directions = np.random.default_rng(6), 2000, ["greater"] * 5
-        shift = np.array([5, -5, 0, 0, 0])[:, None]
-        wrong = [
-            any(
-                verdict is not UNDECIDED
-                for verdict in family_verdicts(list(rng.normal(size=(5, 6)) + shift), [0] * 5, directions)[2:]
-            )
-            for _ in range(families)
-        ]
-        assert np.mean(wrong) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / families)
 
 
 class TestReplicatesToDecide:

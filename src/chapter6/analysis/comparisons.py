@@ -212,10 +212,10 @@ def judge_each(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE
 def judge_family(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE) -> list[Part]:
     """Comparisons of which some have to hold, by Holm's sequentially rejective procedure (1979).
 
-    Two procedures, as in `intervals.holm`: one supports, one contradicts, each over all m comparisons. Every
-    round asks what is left at (1 - confidence) / (number left), and what is decided leaves; a family may mix
-    differences, ratios and equivalences. What stays undecided gets the interval of
-    the failed step on the side where its estimate lies.
+    Two procedures: one supports, one contradicts, each over all m comparisons. Every round asks what is left at
+    (1 - confidence) / (number left), and what is decided leaves. A family may mix differences, ratios, equivalences
+    and censored times, for which SciPy and statsmodels, who adjust p-values, have no form; where there are p-values,
+    a test compares. What stays undecided gets the interval of the failed step on the side where its estimate lies.
     """
     decided: dict[int, Part] = {}
     failed: dict[Verdict, dict[int, Part]] = {}

@@ -9,7 +9,6 @@ dropping the replicate would compare survivors only. Whoever asks gives such a r
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -111,22 +110,6 @@ def censored_ratio(a: ArrayLike, b: ArrayLike, limit: float, confidence: float =
     return Interval(whole.estimate, low, high, confidence, a.size, "log", "at least" if a_censored else "at most")
 
 
-def share(successes: int, total: int, confidence: float = 0.95) -> Interval:
-    """Share of independent trials in which something holds, with its Clopper-Pearson interval.
-
-    Clopper-Pearson, because its error stays under the nominal one for every share and total; Wilson's does
-    only on average. The interval of no trials is undefined.
-    """
-    if not 0 <= successes <= total:
-        raise ValueError(f"successes must lie in 0..{total}, got {successes}")
-    if total == 0:
-        return Interval(math.nan, math.nan, math.nan, confidence, 0)
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(successes, total, alpha=1 - confidence, method="beta")
-    return Interval(successes / total, float(low), float(high), confidence, total)
-
-
 def bounds(
     values: Array, confidence: float, transform: Transform = "identity", count: int | None = None
 ) -> tuple[Array, Array, Array]:
@@ -202,47 +185,6 @@ def judge_equivalence(interval: Interval, margin: float, constant: float = 0) ->
     return _verdict(not_above and not_below, above or below)
 
 
-def holm(
-    comparisons: Sequence[ArrayLike],
-    margins: Sequence[float],
-    directions: Sequence[Direction],
-    confidence: float = 0.95,
-    transform: Transform = "identity",
-    count: int | None = None,
-) -> list[Interval]:
-    """Intervals of a family, each as wide as its Holm step asks: `judge` on them is the Holm-adjusted test.
-
-    A comparison is what `one_sample` takes: a - b for a paired difference, a / b under log for a ratio. Its
-    verdict may be wrong in two ways, so two Holm procedures (Holm 1979) run over the m comparisons, each at
-    the one-sided level alpha = (1 - confidence) / 2: one over the p-values for "beyond the margin", one over
-    those for "short of it". Each holds its family-wise error under alpha whatever the dependence between the
-    comparisons, so the probability of any false verdict at all is at most 1 - confidence. (One procedure over
-    two-sided p-values would decide a little more, but is proven to keep directions right under independence
-    only: Shaffer 1980.)
-
-    A comparison can be decided only on the side where its estimate lies, and takes its step there. The k-th
-    strongest of R rejected ones is tested at alpha / (m - k + 1): that is its interval. Step R + 1 fails, and
-    with it all later ones: all of them get the interval of that step, alpha / (m - R), which holds the margin
-    for each. The intervals show tests; they are not a simultaneous region.
-    """
-    if not comparisons:
-        return []
-    alpha = (1 - confidence) / 2
-    samples = [np.asarray(values, dtype=float) for values in comparisons]
-    p_values = np.array(
-        [
-            _p_values(values, margin, direction, transform, count)
-            for values, margin, direction in zip(samples, margins, directions, strict=True)
-        ]
-    )
-    beyond, short = p_values.T
-    tests = np.where(beyond <= short, _tests_left(beyond, alpha), _tests_left(short, alpha))
-    return [
-        one_sample(values, 1 - 2 * alpha / int(left), transform, count)
-        for values, left in zip(samples, tests, strict=True)
-    ]
-
-
 def replicates_to_decide(interval: Interval, margin: float) -> int | None:
     """About how many replicates decide with 80 % power, were the present estimate and spread the true ones.
 
@@ -306,29 +248,3 @@ def _moments(values: Array, transform: Transform, count: int | None) -> tuple[Ar
     error = scaled.std(axis=-1, ddof=1) / math.sqrt(replicates)
     spread, size = np.ptp(values, axis=-1), np.abs(values).max(axis=-1)
     return mean, error, (spread <= ROUNDING * size) | (error == 0)
-
-
-def _p_values(
-    values: Array, margin: float, direction: Direction, transform: Transform, count: int | None
-) -> tuple[float, float]:
-    """One-sided p-values for "beyond the margin" and for "short of it"; 1 and 1 where nothing can be said."""
-    from scipy.special import stdtr  # distribution function of Student's t
-
-    mean, error, agreed = _moments(values, transform, count)
-    if agreed:
-        beyond, short = decide(values[0], values[0], margin, direction)
-        return float(not beyond), float(not short)
-    if not np.isfinite(error):
-        return 1.0, 1.0
-    t = float((mean - to_scale(np.asarray(margin, dtype=float), transform)) / error)
-    t = t if direction == "greater" else -t
-    return float(stdtr(values.size - 1, -t)), float(stdtr(values.size - 1, t))
-
-
-def _tests_left(p_values: Array, alpha: float) -> Array:
-    """By how much Holm divides alpha for each p-value; from the first failure on, by the same."""
-    from statsmodels.stats.multitest import multipletests
-
-    rejected = multipletests(p_values, alpha, method="holm")[0].sum()
-    rank = np.argsort(np.argsort(p_values, kind="stable"), kind="stable")
-    return np.asarray(p_values.size - np.minimum(rank, rejected))

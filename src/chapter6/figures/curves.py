@@ -71,7 +71,7 @@ class Curves(Figure):
         rows = rows[self._kept(rows)]
         shown = frames.intervals(rows, [*place, "split", "step"], self.log_y, style.is_share(self.metric))
         shown = counts.merge(shown, on=place, how="left").fillna({"split": splits[0]})
-        return shown.assign(x=shown.pop("step") / self._updates_a_unit(rows))
+        return shown.assign(x=shown.pop("step") / frames.updates_a_unit(self.x, self.updates_per_epoch, rows["step"]))
 
     def _kept(self, rows: DataFrame) -> Series[bool]:
         """Mark the rows of at most 300 steps of each split, fewer in panels side by side, which are narrower."""
@@ -90,14 +90,6 @@ class Curves(Figure):
         if by_layer:
             rows["panel"] = rows["layer"].str.replace("-", " ")
         return rows.sort_values(["order", "layer", "step"], kind="stable")
-
-    def _updates_a_unit(self, rows: DataFrame) -> float:
-        if self.x == "step":
-            return 1.0
-        if self.updates_per_epoch:
-            return float(self.updates_per_epoch)
-        distances = np.diff(np.unique(rows["step"]))
-        return float(distances.min()) if len(distances) else 1.0
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw one panel for each level of ``columns``."""

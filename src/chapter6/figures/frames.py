@@ -47,20 +47,61 @@ def axes_of(settings: DataFrame) -> list[str]:
 def _said(settings: DataFrame, axes: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return what ``axes`` say of each variant, as a key (``relu·he``) and as a label; else its own name.
 
-    A variant that is both listed and swept (``adam_rate-0.1``) is first called by its listed name.
+    A variant that is both listed and swept (``adam_rate-0.1``) is first called by its listed name. A tuned
+    variant's key and label say so at the end.
     """
-    of_axis = {axis: levels(settings, axis) for axis in axes_of(settings)}
-    first = settings.drop_duplicates("variant")
+    known = level_names(settings)
+    tuned = _tuned(settings)
     said = {}
-    for variant, given in zip(first["variant"].astype(str), first["label"].astype(str), strict=True):
-        here = [axis for axis in of_axis if variant in of_axis[axis]]
-        listed, *swept = variant.split("_")
-        pairs = [(axis, of_axis[axis][variant]) for axis in axes if axis in here]
-        keys, names = [level for _, level in pairs], [level_name(*pair) for pair in pairs]
-        if len(swept) == len(here):
-            keys, names = [listed, *keys], [style.name(listed) if given == variant else given, *names]
-        said[variant] = "·".join(keys), " · ".join(names)
+    for variant, (listed, here, _) in _parts(settings).items():
+        pairs = [(axis, here[axis]) for axis in axes if axis in here]
+        keys, names = [level for _, level in pairs], [known[pair] for pair in pairs]
+        if listed:
+            keys, names = [listed, *keys], [known["", listed], *names]
+        key, label = "·".join(keys), " · ".join(names)
+        said[variant] = (f"{key}-tuned", f"{label}, tuned") if variant in tuned and here else (key, label)
     return said
+
+
+def level_names(settings: DataFrame) -> dict[tuple[str, str], str]:
+    """Return the name of every level (axis, level) of the sweep for readers; a listed variant's axis is "".
+
+    A variant's label is that of its parts, with commas between, from which the levels' own labels are read;
+    where the parts do not fit, a level is called by its key.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for variant, (listed, here, label) in _parts(settings).items():
+        pairs = [("", listed)] * bool(listed) + list(here.items())
+        said = label.split(", ") if here else [label]
+        if label == variant or len(said) != len(pairs):
+            said = [level_name(*pair) for pair in pairs]
+        for pair, text in zip(pairs, said, strict=True):
+            found.setdefault(pair, text)
+    return found
+
+
+def _parts(settings: DataFrame) -> dict[str, tuple[str, dict[str, str], str]]:
+    """Return of each variant its listed name, "" if it was not listed, its levels by axis, and its label."""
+    of_axis = {axis: levels(settings, axis) for axis in axes_of(settings)}
+    tuned = _tuned(settings)
+    first = settings.drop_duplicates("variant")
+    found = {}
+    for variant, label in zip(first["variant"].astype(str), first["label"].astype(str), strict=True):
+        here = {axis: of[variant] for axis, of in of_axis.items() if variant in of}
+        is_tuned = variant in tuned and bool(here)
+        listed, *swept = (variant.removesuffix("-tuned") if is_tuned else variant).split("_")
+        found[variant] = (
+            listed if len(swept) == len(here) else "",
+            here,
+            label.removesuffix(", tuned") if is_tuned else label,
+        )
+    return found
+
+
+def _tuned(settings: DataFrame) -> set[str]:
+    """Return the variants of the tuned track."""
+    rows = settings[(settings["parameter"] == "track") & (settings["value"] == '"tuned"')]
+    return set(rows["variant"].astype(str))
 
 
 def levels(settings: DataFrame, axis: str) -> dict[str, str]:
@@ -101,13 +142,14 @@ def place(settings: DataFrame, variants: Sequence[str], columns: str = "", lines
     """
     from pandas import DataFrame
 
+    names = level_names(settings)
     panel = _levels_of(settings, variants, columns)
     line, label = _lines(settings, variants, [columns, x], lines)
     level = _levels_of(settings, variants, x)
     placed = DataFrame(
         {
             "variant": list(variants),
-            "panel": [level_name(columns, panel[variant]) if columns else "" for variant in variants],
+            "panel": [_name_of(names, columns, panel[variant]) if columns else "" for variant in variants],
             "line": [line[variant] for variant in variants],
             "label": [label[variant] for variant in variants],
             "x": [level[variant] for variant in variants],
@@ -127,8 +169,8 @@ def _lines(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return each variant's line, the key of its look, and the line's label."""
     if lines:
-        line = _levels_of(settings, variants, lines)
-        return line, {variant: level_name(lines, level) for variant, level in line.items()}
+        line, names = _levels_of(settings, variants, lines), level_names(settings)
+        return line, {variant: _name_of(names, lines, level) for variant, level in line.items()}
     axes = axes_of(settings)
     if not set(axes) & set(used):
         return dict(zip(variants, variants, strict=True)), labels(settings)
@@ -151,6 +193,10 @@ def _require(variants: Iterable[str], known: Mapping[str, str], axis: str) -> No
         raise StudyError(f"axis: {axis!r} is not set for {missing}; choose variants that have it")
 
 
+def _name_of(names: Mapping[tuple[str, str], str], axis: str, level: str) -> str:
+    return names.get((axis, level)) or level_name(axis, level)
+
+
 def level_name(axis: str, level: str) -> str:
     """Return a level for readers: ``ReLU``, but ``depth 4``."""
     what = style.name(axis.rpartition(".")[2])
@@ -163,11 +209,26 @@ def level_name(axis: str, level: str) -> str:
     return f"{what} {level}"
 
 
+def own_runs(table: DataFrame) -> DataFrame:
+    """Return the rows of runs that stand for themselves: of a search not its trials, but its retrained choice."""
+    return table[~(table["trial"] >= 0)] if "trial" in table else table
+
+
+def trials(table: DataFrame) -> DataFrame:
+    """Return the rows of the trials of searches."""
+    if "trial" not in table:
+        raise StudyError("trial: the experiment is no search, its table has no trials")
+    return table[table["trial"] >= 0].astype({"trial": int})
+
+
 def rows_of(curves: DataFrame, metric: str, splits: Sequence[str], variants: Sequence[str]) -> DataFrame:
     """Return the rows of a metric (or of a glob, ``rank/layer-*``), with its ``layer``, finite values only.
 
-    Values that are not finite belong to runs that diverged, which `diverged` counts.
+    Values that are not finite belong to runs that diverged, which `diverged` counts. A search is its choice,
+    unless ``curves`` are its `trials` alone.
     """
+    if "trial" in curves and not (curves["trial"] >= 0).all():
+        curves = own_runs(curves)
     named = [m for m in curves["metric"].unique() if fnmatchcase(str(m), metric)]
     rows = curves[curves["metric"].isin(named) & curves["split"].isin(splits)]
     if rows.empty:
@@ -178,7 +239,8 @@ def rows_of(curves: DataFrame, metric: str, splits: Sequence[str], variants: Seq
 
 
 def diverged(runs: DataFrame) -> DataFrame:
-    """Return variant, diverged (number of runs) and total."""
+    """Return variant, diverged (number of runs) and total; a search is its choice."""
+    runs = own_runs(runs)
     flags = runs.assign(diverged=runs["outcome"] == "diverged")
     counts = flags.groupby("variant", sort=False)["diverged"].agg(["sum", "size"]).reset_index()
     return counts.set_axis(["variant", "diverged", "total"], axis=1)
@@ -192,6 +254,14 @@ def thin(steps: ArrayLike, points: int = POINTS, log: bool = False) -> NDArray[A
     space = np.geomspace(1, len(steps), points) - 1 if log else np.linspace(0, len(steps) - 1, points)
     kept: NDArray[Any] = steps[np.unique(space.round().astype(int))]
     return kept
+
+
+def updates_a_unit(x: str, updates_per_epoch: int, steps: ArrayLike) -> float:
+    """Return the updates in a unit of the abscissa: 1, or an epoch's (0: the distance between recordings)."""
+    if x == "step":
+        return 1.0
+    distances = np.diff(np.unique(np.asarray(steps)))
+    return float(updates_per_epoch or (distances.min() if len(distances) else 1))
 
 
 def smooth_as_book(values: ArrayLike) -> NDArray[np.float64]:

@@ -55,6 +55,7 @@ class Summary:
         """Return variant, replicate, split, value: one row for each run that finished."""
         splits = self.splits + ((self.minus,) if self.minus else ())
         rows = frames.rows_of(curves, self.metric, splits, variants)
+        runs = frames.own_runs(runs)
         finished = runs.loc[runs["outcome"] == "finished", ["variant", "replicate"]]
         rows = rows.merge(finished, on=["variant", "replicate"])
         keys = ["variant", "replicate", "split"]

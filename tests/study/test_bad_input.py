@@ -9,6 +9,18 @@ from chapter6.study.plan import load_study
 
 RUN = {"network": {"hidden": [10]}, "steps": 20, "optimizer": {"kind": "sgd"}}
 CHECK = {"kind": "ordering", "metric": "loss", "split": "batch", "lower": "fast", "than": "slow"}
+
+
+def searching(dimension, name="optimizer.learning_rate"):
+    evaluation = {"measure": {"kind": "evaluation", "splits": ["validation"]}}
+    held_out = {"data": {"examples": 100, "validation": 0.2}, "record": [evaluation]}
+    return {
+        "base": RUN | held_out,
+        "search": {"space": {name: dimension}, "trials": 4},
+        "variants": {"a": {"strategy": "random"}},
+    }
+
+
 BAD = {
     "unknown optimizer": ({"base": RUN | {"optimizer": "sdg"}}, ["variant 'slow'", "optimizer", "'sdg'", "adam"]),
     "misspelt key of a part": (
@@ -50,6 +62,56 @@ BAD = {
     "measurement that does not fit": (
         {"base": RUN | {"record": [{"measure": "position"}]}},
         ["position", "does not fit"],
+    ),
+    "dropout ratio 1": (
+        {"base": RUN | {"network": {"hidden": [10], "dropout": {"kind": "standard", "ratio": 1}}}},
+        ["network.dropout.ratio", "less than 1", "1"],
+    ),
+    "batch normalization of single images": (
+        {"base": RUN | {"batch_size": 1, "network": {"hidden": [10], "batch_normalization": {}}}},
+        ["batch normalization", "batch_size", "1"],
+    ),
+    "validation share 1": (
+        {"base": RUN | {"data": {"validation": 1}}},
+        ["data.validation", "less than 1", "1"],
+    ),
+    "early stopping without validation data": (
+        {"base": RUN | {"stopping": {"patience": 3}}},
+        ["early stopping", "data.validation"],
+    ),
+    "search range upside down": (
+        searching({"low": 2, "high": 1}),
+        ["search.space.optimizer.learning_rate", "low is 2"],
+    ),
+    "search log scale through zero": (
+        searching({"low": 0, "high": 1}),
+        ["search.space.optimizer.learning_rate", "low above 0"],
+    ),
+    "search of what is no setting": (
+        searching({"low": 1, "high": 2}, "optimizer.lr"),
+        ["optimizer.lr", "optimizer.learning_rate"],
+    ),
+    "search without validation data": (
+        searching({"low": 1, "high": 2}) | {"base": RUN},
+        ["validation data to score"],
+    ),
+    "unknown strategy": (
+        searching({"low": 1, "high": 2}) | {"variants": {"a": {"strategy": "lucky"}}},
+        ["strategy", "'lucky'", "random"],
+    ),
+    "replay of no strategy": (
+        searching({"low": 1, "high": 2}) | {"variants": {"a": {"replay": {"of": "b", "rule": "halving"}}}},
+        ["replay.of", "'b'"],
+    ),
+    "strategy without a search": ({"variants": {"a": {"strategy": "random"}}}, ["'a'", "search", "missing"]),
+    "tuning of no variant": ({"tuning": {"of": ["quick"]}}, ["tuning.of", "'quick'", "slow"]),
+    "tuning of what is no number": (
+        {"tuning": {"of": ["slow"], "parameter": "optimizer"}},
+        ["tuning of 'slow'", "'optimizer'", "'sgd'"],
+    ),
+    "margin that does not fit the metric": (
+        {"claims": [{"id": "C1", "says": "x", "check": CHECK | {"metric": "accuracy", "split": "test", "margin": 5}}]},
+        ["margin", "5"],
     ),
     "id with a path": ({"id": "../evil"}, ["id", "'../evil'"]),
     "variant with a path": ({"variants": {"../evil": {}}}, ["variants", "../evil"]),

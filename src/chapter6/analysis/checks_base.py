@@ -142,7 +142,7 @@ class Measured(Fields):
     def refuse_points(self, amount: float, scale: str = "difference") -> None:
         """Refuse amounts of a share that were meant in points or percent."""
         if scale != "ratio" and self.quantity.unit == "share" and abs(amount) > 1:
-            self.refuse(f"{self.metric} is a share, so {amount:g} does not fit it; write 0.05 for 5 points")
+            self.refuse(f"margin or level {amount:g}: {self.metric} is a share, so write 0.05 for 5 points")
 
 
 @dataclass(frozen=True, kw_only=True)

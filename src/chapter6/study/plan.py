@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
@@ -19,9 +19,10 @@ from chapter6.search.strategies import Strategy
 from chapter6.study.fitting import check_references, shortened
 from chapter6.study.paths import Paths
 from chapter6.study.references import reference
-from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts, merge, nested
+from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts, is_number, merge, nested
 from chapter6.study.schema import parse
 from chapter6.study.spec import (
+    ClaimSpec,
     ExperimentSpec,
     RunSpec,
     StudyConfig,
@@ -31,6 +32,8 @@ from chapter6.study.spec import (
     load_experiment,
     read_yaml,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -166,24 +169,28 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     tunings = _tunings(spec, config, written, place)
     variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
     _check_replays(variants, place)
-    claims = [
-        Claim(
-            id=claim.id,
-            says=claim.says,
-            checks=tuple(Check.build(check.model_dump()) for check in claim.checks),
-            combine=claim.combine,
-            at_least=claim.at_least,
-        )
-        for claim in spec.claims
-    ]
+    claims = [_claim(claim, f"{place}: claim {claim.id}") for claim in spec.claims]
     figures: dict[str, Figure] = {}
     for model in spec.figures:
-        figure = Figure.build(model.model_dump())
-        number = sum(name.rstrip("0123456789-") == figure.key for name in figures)
-        figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
+        number = sum(figure.key == model.kind for figure in figures.values())
+        name = f"{model.kind}-{number + 1}" if number else model.kind
+        figures[name] = _placed(f"{place}: figure {name}", Figure.build, model.model_dump())
     experiment = Experiment(spec, variants, claims, figures, tunings)
     check_references(experiment, place)
     return experiment
+
+
+def _claim(claim: ClaimSpec, place: str) -> Claim:
+    checks = tuple(_placed(place, Check.build, check.model_dump()) for check in claim.checks)
+    return _placed(place, Claim, claim.id, claim.says, checks, claim.combine, claim.at_least)
+
+
+def _placed(place: str, build: Callable[..., T], *arguments: Any) -> T:
+    """Build something; what is refused is told with its place."""
+    try:
+        return build(*arguments)
+    except StudyError as error:
+        raise StudyError(f"{place}: {error}") from None
 
 
 def resolve(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str) -> Variant:
@@ -202,7 +209,7 @@ def resolve(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str)
         axes=draft.axes,
         replicates=min(replicates, budget.replicates or replicates),
         run=within_budget(run, config, f"{place}: variant {draft.name!r}"),
-        search=_search(own, spec, config, f"{place}: variant {draft.name!r}"),
+        search=_search(own, spec, config, run, f"{place}: variant {draft.name!r}"),
     )
 
 
@@ -211,12 +218,20 @@ def canonical(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
-def _search(own: Mapping[str, Any], spec: ExperimentSpec, config: StudyConfig, place: str) -> dict[str, Any] | None:
+def _search(
+    own: Mapping[str, Any], spec: ExperimentSpec, config: StudyConfig, run: RunSpec, place: str
+) -> dict[str, Any] | None:
     """Return what a variant of a searching experiment searches, and how."""
     if spec.search is None:
         if "strategy" in own or "replay" in own:
             raise StudyError(f"{place}: a strategy or replay needs the experiment's search, which is missing")
         return None
+    if not any("validation" in record.splits_read for record in run.record):
+        raise StudyError(f"{place}: a search needs validation data to score: record an evaluation of them")
+    numbers = {key: value for key, value in flatten(run.model_dump(mode="json")).items() if is_number(value)}
+    for name in spec.search.space:
+        if name not in numbers:
+            raise StudyError(f"{place}: search.space: {name!r} is no number of the run; choose from {sorted(numbers)}")
     way = parse(WaySpec, {key: own[key] for key in ("strategy", "replay") if key in own}, place)
     return (
         spec.search.model_dump(mode="json")
@@ -253,8 +268,8 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
     """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
     steps = min(int(draft.settings.get("steps", tuning.steps)), tuning.steps)
     variant = resolve(replace(draft, settings={**draft.settings, "steps": steps}), spec, config, place)
-    own = flatten(variant.run).get(tuning.parameter)
-    if isinstance(own, bool) or not isinstance(own, int | float):
+    own: Any = flatten(variant.run).get(tuning.parameter)
+    if not is_number(own):
         raise StudyError(f"{place}: parameter: {tuning.parameter!r} is no number of the run, but {own!r}")
     measure = {"kind": "evaluation", "splits": ["validation"]}
     change = {"steps": steps, "data": {"validation": tuning.validation}, "record": [{"measure": measure}]}

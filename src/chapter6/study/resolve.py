@@ -66,10 +66,15 @@ def _compatible(old: Any, change: Mapping[str, Any]) -> Mapping[str, Any]:
     return old
 
 
-def _scaled(key: str, old: Any, factor: Any) -> float:
-    if isinstance(old, bool) or not isinstance(old, int | float) or not isinstance(factor, int | float):
+def _scaled(key: str, old: Any, factor: Any) -> Any:
+    if not is_number(old) or not is_number(factor):
         raise MergeError(f"{key}: 'times: {factor!r}' multiplies a number, but the value below it is {old!r}")
     return old * factor
+
+
+def is_number(value: Any) -> bool:
+    """Whether a setting is a number, which truth values are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _levels(axis: str, levels: Any) -> Iterator[Draft]:

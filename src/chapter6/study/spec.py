@@ -77,6 +77,11 @@ class RecordSpec(Model):
     measure: MeasurementSpec
     at: Literal["end"] | ScheduleSpec | tuple[ScheduleSpec, ...] = "end"
 
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The splits that the measurement reads."""
+        return Measurement.build(self.measure.model_dump()).splits_read
+
     def steps(self, total: int) -> list[list[int]]:
         """Return [first, every, last] for each schedule of a run of ``total`` updates."""
         if self.at == "end":

@@ -1,0 +1,112 @@
+"""Tuning, the rounds of a search and its choice, on a small noise-free problem made of the test extract."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chapter6.cli import main
+from chapter6.data.mnist import PARTS, store
+from chapter6.files import read_json
+from chapter6.study.searches import curves_file, read_trial_curves, read_trials
+
+EXTRACT = Path(__file__).parents[1] / "extract"
+RUN = {
+    "data": {"source": "mnist", "examples": 200, "validation": 0.5, "inputs": 784},
+    "network": {
+        "hidden": [10], "outputs": 10, "activation": {"kind": "relu"}, "initializer": {"kind": "he"},
+        "batch_normalization": None, "dropout": None,
+    },
+    "surface": None, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "regularizer": None, "stopping": None,
+    "members": 1, "steps": 21, "batch_size": 20, "sampling": "replacement",
+    "record": [{"measure": {"kind": "evaluation", "splits": ["train", "validation"]}, "steps": [[1, 5, 21]]}],
+}  # fmt: skip
+SEARCH = {
+    "space": {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}},
+    "trials": 6, "metric": "accuracy", "retrains": 2, "strategy": {"kind": "narrowing", "stages": 2, "keep": 2},
+    "replay": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """The extract of MNIST as arrays."""
+    folder = tmp_path_factory.mktemp("data")
+    store(folder, {name: gzip.decompress((EXTRACT / f"{part.file}.gz").read_bytes()) for name, part in PARTS.items()})
+    return folder
+
+
+@pytest.fixture
+def call(data, tmp_path):
+    def command(name, output, *arguments, search=SEARCH):
+        common = ["--run", json.dumps(RUN), "--seed", "6", "--data", str(data), "--output", str(tmp_path / output)]
+        of_search = ["--search", json.dumps(search), "--replicate", "0"] if name != "tune" else []
+        assert main([name, *common, *of_search, *map(str, arguments)]) == 0
+        return tmp_path / output
+
+    return command
+
+
+@pytest.fixture
+def rounds(call):
+    first = call("search", "round-1.json")
+    return [first, call("search", "round-2.json", "--before", first)]
+
+
+def test_a_round_sees_the_rounds_before_and_leaves_them_alone(rounds):
+    trials = read_trials(map(str, rounds))
+    assert [(trial.number, trial.round) for trial in trials] == [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+    best = sorted(trials[:3], key=lambda trial: -trial.score)[:2]
+    low, high = sorted(trial.point[0] for trial in best)
+    assert all(low <= trial.point[0] <= high for trial in trials[3:])
+
+
+def test_a_round_trained_again_gives_the_same_bytes(call, rounds):
+    again = call("search", "again.json", "--before", rounds[0])
+    assert again.read_bytes() == rounds[1].read_bytes()
+
+
+def test_the_score_is_the_last_validation_accuracy_of_the_trials_curve(rounds):
+    curves = read_trial_curves([str(file) for file in rounds])
+    for trial in read_trials(map(str, rounds)):
+        steps, values = curves[trial.number]["validation", "accuracy"]
+        assert (trial.score, steps[-1]) == (values[-1], 21)
+    assert Path(curves_file(str(rounds[0]))).exists()
+
+
+def test_the_best_point_is_chosen_and_judged_on_the_test_data(call, rounds):
+    chosen = read_json(call("choose", "chosen.json", "--rounds", *rounds))
+    trials = read_trials(map(str, rounds))
+    assert chosen["score"] == max(trial.score for trial in trials)
+    assert 0.1 < chosen["test"]["accuracy"] <= 1
+    assert chosen["stopped"] == {}
+
+
+def test_a_best_point_at_the_end_of_the_range_is_told(call):
+    narrow = {"optimizer.learning_rate": {"low": 1e-4, "high": 1e-3, "scale": "log"}}
+    search = SEARCH | {"space": narrow, "strategy": {"kind": "random"}, "trials": 30}
+    first = call("search", "edge.json", search=search)
+    chosen = read_json(call("choose", "chosen.json", "--rounds", first, search=search))
+    position = read_trials([str(first)])[chosen["trial"]].point[0]
+    assert chosen["edges"] == ([["optimizer.learning_rate", "upper"]] if position > 0.95 else [])
+
+
+def test_a_replay_stops_trials_and_chooses_among_the_survivors(call, rounds):
+    replay = SEARCH | {"strategy": None, "replay": {"of": "narrowing", "rule": {"kind": "halving", "rungs": 1}}}
+    chosen = read_json(call("choose", "chosen.json", "--rounds", *rounds, search=replay))
+    assert len(chosen["stopped"]) == 3
+    assert set(chosen["stopped"].values()) == {6}  # two of five looks, after updates 1 and 6
+    assert str(chosen["trial"]) not in chosen["stopped"]
+
+
+def test_tuning_takes_the_lowest_validation_loss(call):
+    arguments = ["--parameter", "optimizer.learning_rate", *[f"--candidate={value}" for value in (0.0001, 0.1, 1e9)]]
+    tuned = read_json(call("tune", "tuned.json", *arguments))
+    losses = {trial["value"]: trial["loss"] for trial in tuned["candidates"]}
+    assert tuned["value"] == 0.1
+    assert losses[0.1] < losses[0.0001]
+    assert losses[1e9] is None or losses[1e9] > losses[0.1]
+    assert not tuned["at_edge"]
+    assert np.isfinite(losses[0.0001])

@@ -1,4 +1,4 @@
-"""Tables like those of sections 6.1 and 6.2, small and made up."""
+"""Tables like those of sections 6.1, 6.2 and 6.5, small and made up."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -145,3 +145,38 @@ def sweep() -> Tables:
                     parts.append(curve(variant, replicate, "train", "accuracy", steps[-1:], 0.9 + 0.01 * replicate))
                     parts.append(curve(variant, replicate, "test", "accuracy", steps[-1:], 0.8))
     return {"curves": pd.concat(parts, ignore_index=True), "settings": settings(names), "runs": runs(names, 3, lost)}
+
+
+@pytest.fixture(scope="session")
+def search() -> Tables:
+    """Two searches of 9 trials by each of two strategies, and their choices; narrowing in 3 rounds of 3.
+
+    Accuracy rises with the learning rate alone; random's first trial of search 1 diverges after 1 update.
+    """
+    rng = np.random.default_rng(9)
+    steps = np.array([1, 5, 9])
+    parts, ends, points = [], [], []
+    for variant in ("random", "narrowing"):
+        for replicate in range(2):
+            for trial in range(9):
+                rate, decay = 10 ** rng.uniform(-6, -2), 10 ** rng.uniform(-8, -4)
+                lost = (variant, replicate, trial) == ("random", 1, 0)
+                for split, high in (("train", 1.0), ("validation", 0.8)):
+                    values = (0.1 + (high - 0.1) * (np.log10(rate) + 6) / 4) * np.array([0.5, 0.9, 1.0])
+                    part = curve(variant, replicate, split, "accuracy", steps, values)[: 1 if lost else 3]
+                    parts.append(part.assign(trial=trial))
+                number = 1 if variant == "random" else trial // 3 + 1
+                for parameter, value in (("optimizer.learning_rate", rate), ("regularizer.strength", decay)):
+                    points.append(("x", variant, replicate, trial, number, parameter, value))
+                ends.append(("x", variant, replicate, "diverged" if lost else "finished", 1 if lost else 9, trial))
+            parts.append(curve(variant, replicate, "test", "accuracy", [9], 0.6 + 0.1 * replicate).assign(trial=-1))
+            ends.append(("x", variant, replicate, "finished", 9, -1))
+    names = {variant: {"optimizer": "sgd", "optimizer.learning_rate": 0.001} for variant in ("random", "narrowing")}
+    return {
+        "curves": pd.concat(parts, ignore_index=True),
+        "settings": settings(names, {"random": "random", "narrowing": "coarse to fine"}),
+        "runs": pd.DataFrame(ends, columns=["experiment", "variant", "replicate", "outcome", "steps", "trial"]),
+        "trials": pd.DataFrame(
+            points, columns=["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
+        ),
+    }

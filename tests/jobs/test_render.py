@@ -11,6 +11,7 @@ from chapter6.files import write_json, write_text
 from chapter6.jobs import render
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Study, load_study
+from chapter6.study.references import dereferenced
 
 PATHS = """
 id: 6.1-paths
@@ -28,6 +29,36 @@ figures: [{kind: paths, caption: Three updates.}]
 claims:
   - {id: C01, says: It <moves>, check: {kind: level, metric: height, split: train, variants: [sgd], below: 1}}
 """
+TUNED = """
+id: 6.2-tuned
+title: Tuned
+question: Is it fair?
+replicates: 1
+base: {network: {hidden: [4]}, steps: 3}
+variants:
+  sgd: {label: SGD, optimizer: {kind: sgd, learning_rate: 0.01}}
+  adam: {label: Adam, optimizer: {kind: adam, learning_rate: 0.01}}
+tuning: {of: [sgd], factors: [1, 0.1], steps: 5}
+claims:
+  - id: C02
+    says: It is
+    all_of:
+      - {kind: ordering, metric: loss, split: batch, lower: sgd, than: adam}
+      - {kind: ordering, metric: loss, split: batch, lower: sgd-tuned, than: adam}
+"""
+SEARCHED = """
+id: 6.5-searched
+title: Searched
+question: Where?
+replicates: 2
+base: {network: {hidden: [4]}, optimizer: {kind: sgd, learning_rate: 0.1}, data: {validation: 0.2}, steps: 3}
+search: {space: {optimizer.learning_rate: {low: 0.001, high: 1}}, trials: 3, retrains: 2}
+variants:
+  coarse: {strategy: {kind: narrowing, stages: 2}}
+  halved: {replay: {of: coarse, rule: halving}}
+"""
+CHECK = "check: {kind: ordering, metric: accuracy, split: test, higher: halved, than: coarse}}]\n"
+RATE = "optimizer.learning_rate"
 OTHER = PATHS.replace("6.1-paths", "Z-new").replace("C01", "C99")
 VERDICT = {
     "verdict": "supported",
@@ -53,12 +84,18 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return load_study({})
 
 
+def with_experiment(text: str) -> Study:
+    """The study of one experiment more."""
+    write_text("config/experiments/more.yaml", text)
+    return load_study({})
+
+
 def finish(study: Study, name: str) -> None:
     """Write what the jobs of an experiment leave behind."""
     experiment, paths = study.experiments[name], study.paths
-    for variant in experiment.variants.values():
+    for variant in experiment.variants.values() if experiment.spec.search is None else ():
         record = {
-            "run": dict(variant.run),
+            "run": dereferenced(variant.run),
             "outcome": "diverged" if variant.name == "adam" else "finished",
             "started": "2025-01-02T03:04:05+00:00",
             "seconds": 1.5,
@@ -70,8 +107,28 @@ def finish(study: Study, name: str) -> None:
         paths.claims(name),
         [{"id": claim.id, "experiment": name, "statement": claim.says, **VERDICT} for claim in experiment.claims],
     )
-    write_text(paths.figure(name, "paths"), SVG)
+    for figure in experiment.figures:
+        write_text(paths.figure(name, figure), SVG)
     write_text(paths.summary(name), "variant,mean\nsgd,0.25\n")
+
+
+def tune(study: Study, value: float = 0.01) -> None:
+    """Write what tuning leaves behind."""
+    candidates = [{"value": v, "loss": v, "outcome": "finished"} for v in (0.001, 0.01)]
+    record = {"parameter": RATE, "value": value, "at_edge": True, "candidates": candidates}
+    write_json(study.paths.tuning("6.2-tuned", "sgd"), record)
+
+
+def search(study: Study, edges: list[tuple[str, str]]) -> None:
+    """Write what searches leave behind, the first trial of each diverged."""
+    experiment, paths = study.experiments["6.5-searched"], study.paths
+    for variant in experiment.variants.values():
+        for replicate in range(variant.replicates):
+            for number, count in enumerate(variant.rounds, start=1):
+                trials = [{"outcome": "finished" if trial else "diverged"} for trial in range(count)]
+                write_json(paths.search_round(experiment.id, variant.name, replicate, number), {"trials": trials})
+            chosen = {"values": {RATE: 0.5}, "edges": edges}
+            write_json(paths.chosen(experiment.id, variant.name, replicate), chosen)
 
 
 def page(*arguments: str) -> str:
@@ -159,3 +216,93 @@ def test_results_and_output_may_stand_elsewhere(study):
 
 def test_sections_follow_the_chapter():
     assert render.in_order({"Z", "A", "6.10", "6.2", "6.1"}) == ["6.1", "6.2", "6.10", "A", "Z"]
+
+
+SUMMARY = "# Six lessons\n\n::: claims C01\n:::\n"
+
+
+def test_prose_without_experiments_is_a_section_of_the_whole_study(study):
+    finish(study, "6.1-paths")
+    write_text("reports/text/en/6.6.md", SUMMARY)
+    write_text("reports/text/en/6.3.md", "# Of others\n\n::: experiment 6.3-none\n:::\n")
+    html = page()
+    assert "Six lessons" in html
+    assert 'class="verdict-list"' in html
+    assert "Of others" not in html
+    write_json("results/study.json", {"only": "6.1-paths"})
+    assert "Six lessons" not in page()
+
+
+def test_tuned_variants_are_shown_with_what_tuning_chose(study):
+    study = with_experiment(TUNED)
+    tune(study)
+    finish(study, "6.2-tuned")
+    html = page()
+    assert "6.2-tuned</a>:" not in html
+    assert "<td>SGD, learning rate 0.01</td>" in html
+    assert "Tuning: the learning rate of one variant" in html
+    assert "(SGD) the best learning rate lies at the edge of what was tried" in html
+
+
+def test_runs_of_another_tuned_value_or_without_one_are_stale(study):
+    study = with_experiment(TUNED)
+    tune(study)
+    finish(study, "6.2-tuned")
+    tune(study, value=0.001)
+    assert "6.2-tuned</a>: runs of 1 of 3 variants (sgd-tuned)" in page()
+    Path(study.paths.tuning("6.2-tuned", "sgd")).unlink()
+    html = page()
+    assert "6.2-tuned</a>: runs of 1 of 3 variants (sgd-tuned)" in html
+    assert "<td>SGD, learning rate not tuned yet</td>" in html
+
+
+def test_tuned_values_are_looked_up_where_the_results_stand(study):
+    study = with_experiment(TUNED)
+    tune(study)
+    finish(study, "6.2-tuned")
+    Path("results").rename("copy")
+    write_json("results/study.json", {"only": "6.2-tuned"})
+    assert "6.2-tuned</a>:" not in page("--results", "copy")
+
+
+def test_a_claim_of_two_tracks_says_where_they_disagree(study):
+    study = with_experiment(TUNED)
+    tune(study)
+    finish(study, "6.2-tuned")
+    verdicts = json.loads(Path(study.paths.claims("6.2-tuned")).read_text())
+    parts = [{"label": t, "track": t, "verdict": v} for t, v in (("book", "supported"), ("tuned", "contradicted"))]
+    write_json(study.paths.claims("6.2-tuned"), [verdicts[0] | {"parts": parts}])
+    assert "book: supported, tuned: contradicted" in page()
+
+
+def test_a_search_has_no_runs_and_is_whole_when_all_have_chosen(study):
+    study = with_experiment(SEARCHED)
+    finish(study, "6.5-searched")
+    assert "6.5-searched</a>: searches of 2 of 2 variants (coarse, halved)" in page()
+    search(study, edges=[(RATE, "upper")])
+    html = page()
+    assert "6.5-searched</a>:" not in html
+    assert "2 variants, 14 runs" in html
+    assert "0.001 to 1 (on a logarithmic scale)" in html
+    assert "coarse: in 2 of 2 searches the best learning rate lies at the upper end" in html
+    assert "Trials that diverged: 4 of 6." in html
+    assert "<dt>trials of searches</dt><dd>6</dd>" in html
+
+
+def test_searches_of_another_range_or_budget_are_stale(study):
+    study = with_experiment(SEARCHED)
+    finish(study, "6.5-searched")
+    search(study, edges=[])
+    with_experiment(SEARCHED.replace("high: 1}", "high: 0.1}"))
+    assert "6.5-searched</a>: searches of 2 of 2 variants" in page()
+    with_experiment(SEARCHED.replace("trials: 3", "trials: 4"))
+    assert "6.5-searched</a>: searches of 1 of 2 variants (coarse)" in page()
+
+
+def test_after_a_failure_files_older_than_the_searches_are_not_shown(study):
+    study = with_experiment(SEARCHED + "claims: [{id: C31, says: It helps, " + CHECK)
+    search(study, edges=[])
+    finish(study, "6.5-searched")
+    os.utime(study.paths.claims("6.5-searched"), (1, 1))
+    assert "6.5-searched</a>: verdicts" in page("--incomplete")
+    assert "6.5-searched</a>:" not in page()

@@ -22,6 +22,7 @@ from chapter6.report.views import (
     SectionView,
     SettingsView,
     TableView,
+    TuningView,
 )
 
 SVG = """<?xml version="1.0"?>
@@ -170,6 +171,69 @@ def test_overview_shows_all_three_verdicts_alike():
         assert name.capitalize() in text(columns[name])
 
 
+def test_overview_is_sorted_by_claim():
+    names = ("C100", "C26", "C25-reader", "C25", "A")
+    experiment = replace(EXPERIMENT, claims=tuple(ClaimView(name, "?", "undecided") for name in names))
+    page = replace(PAGE, sections=(SectionView("6.1", "", (experiment,)),))
+    column = next(e for e in by_class(parsed(page), "verdict") if "undecided" in e.get("class"))
+    assert [a.text for a in column.iter("a")] == ["A", "C25", "C25-reader", "C26", "C100"]
+
+
+def on_tracks(*verdicts, **changes):
+    parts = tuple(PartView("p", verdict, track) for track, verdict in verdicts)
+    return replace(CLAIM, parts=parts, **changes)
+
+
+BOTH = [("book", "supported"), ("book", "undecided"), ("tuned", "contradicted"), ("tuned", "supported")]
+
+
+@pytest.mark.parametrize(
+    ("claim", "tracks"),
+    [
+        (on_tracks(*BOTH), (("book", "undecided"), ("tuned", "contradicted"))),
+        (on_tracks(*BOTH, combine="any_of"), ()),
+        (on_tracks(*BOTH[:3], combine="any_of"), (("book", "supported"), ("tuned", "contradicted"))),
+        (on_tracks(*BOTH, combine=""), ()),
+        (on_tracks(("book", "supported"), ("tuned", "supported")), ()),
+        (on_tracks(("book", "supported"), ("book", "contradicted")), ()),
+        (on_tracks(("book", "supported"), ("book and tuned", "contradicted"), ("", "undecided")), ()),
+    ],
+)
+def test_tracks_that_disagree(claim, tracks):
+    assert claim.tracks == tracks
+
+
+def test_disagreement_of_tracks_stands_beside_the_verdict():
+    claim = on_tracks(("book", "supported"), ("tuned", "contradicted"), verdict="contradicted")
+    root = parsed(replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, claims=(claim,)),)),)))
+    assert [text(e) for e in by_class(root, "tracks")] == ["book: supported, tuned: contradicted"] * 2
+    result = by_class(root, "result")[0]
+    assert "Contradicted book: supported, tuned: contradicted" in text(result)
+    table = next(e for e in root.iter("table") if "parts" in e.get("class", ""))
+    assert [[text(cell) for cell in row][:2] for row in table.iter("tr")] == [
+        ["Comparison", "Track"],
+        ["p", "book"],
+        ["p", "tuned"],
+    ]
+
+
+def test_a_summary_lists_claims_with_their_verdicts():
+    summary = "# 6.6 Summary\n\n## One\n\nA lesson.\n\n::: claims C04 C99 C03\n:::\n\n::: claims C98\n:::\n"
+    root = parsed(replace(PAGE, sections=(*PAGE.sections, SectionView("6.6", summary))))
+    (listed,) = by_class(root, "verdict-list")
+    assert [(a.get("href"), a.text) for a in listed.iter("a")] == [("#C04", "C04"), ("#C03", "C03")]
+    assert "Contradicted" in text(listed[0])
+    assert "Adam learns faster than SGD" in text(listed[1])
+
+
+def test_tuning_stands_with_the_settings():
+    tuning = TuningView("Tuning: the rate", "How.", TableView(("Variant", "Chosen"), (("SGD", "0.1"),)))
+    page = replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, tuning=tuning),)),))
+    settings, shown = (e for e in by_class(parsed(page), "settings"))
+    assert "Settings" in text(settings)
+    assert text(shown) == "Tuning: the rate How. VariantChosen SGD0.1"
+
+
 def test_claims_that_were_not_judged_are_named():
     page = replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, claims=(ClaimView("C09", "?"),)),)),))
     assert "C09" in text(next(e for e in by_class(parsed(page), "not_judged")))
@@ -229,6 +293,7 @@ def test_hostile_text_is_shown_as_text():
         table=bad,
         missing=(bad,),
         notes=(bad,),
+        tuning=TuningView(bad, bad, TableView((bad,), ((bad,),))),
     )
     page = PageView(
         sections=(SectionView(bad, f"# {bad}\n\n{bad}\n\n## {bad}\n", (experiment,)),),

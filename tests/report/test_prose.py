@@ -6,6 +6,7 @@ import pytest
 from chapter6.registry import StudyError
 from chapter6.report import prose
 
+EXPERIMENTS = sorted(Path("config/experiments").glob("6.*.yaml"))
 TEXTS = sorted(Path("reports/text").glob("*/*.md"))
 
 
@@ -58,6 +59,34 @@ def test_a_place_without_a_name_or_inside_another_is_refused(text):
         prose.read(text, "x")
 
 
+def test_claims_have_a_place_of_their_own():
+    text = prose.read("## A lesson\n\nIt says.\n\n::: claims C01 C25-reader\n:::\n\nMore.\n", "x")
+    assert [(b.claims, b.html) for b in text.blocks] == [
+        ((), '<h3 id="x-a-lesson">A lesson</h3>\n<p>It says.</p>'),
+        (("C01", "C25-reader"), ""),
+        ((), "<p>More.</p>"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("::: claims\n:::", "must name one claim or more"),
+        ("::: claims C01\nswallowed\n:::", "'::: claims C01' must be closed"),
+        ("::: claims C01\n\nNever closed.", "must be closed"),
+        ("::: experiment a\n::: claims C01\n:::\n:::", "place before it must have been closed"),
+    ],
+)
+def test_a_place_of_claims_holds_names_and_nothing_else(text, message):
+    with pytest.raises(StudyError, match=message):
+        prose.read(text, "x")
+
+
+def test_whether_a_text_places_experiments():
+    assert prose.places_experiments("# A\n\n::: experiment a-1\n:::\n")
+    assert not prose.places_experiments("# A\n\n::: claims C01\n:::\n")
+
+
 def test_html_and_images_are_not_markup():
     html = prose.to_html("<b>x</b> ![y](http://example.com/y.png)")
     assert "<b>" not in html
@@ -76,3 +105,12 @@ def test_the_report_s_own_prose_can_be_read(path):
     assert path.stem == "remarks" or text.title
     for block in text.blocks:
         ElementTree.fromstring(f"<div>{block.html}</div>")
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.stem == "6.6"], ids=str)
+def test_the_summary_names_every_claim_of_the_chapter_once(path):
+    named = [claim for block in prose.read(path.read_text(encoding="utf-8"), "x").blocks for claim in block.claims]
+    lines = [line.split() for file in EXPERIMENTS for line in file.read_text(encoding="utf-8").splitlines()]
+    judged = {words[2] for words in lines if words[:2] == ["-", "id:"]}
+    assert {f"C{number:02}" for number in range(1, 34)} <= set(named) <= judged
+    assert len(named) == len(set(named))

@@ -1,6 +1,6 @@
 # ruff: noqa: RUF001  (the page's typography: minus and multiplication signs, dashes)
 
-from chapter6.report.settings import Level, VariantSettings, describe
+from chapter6.report.settings import Level, VariantSettings, describe, levels
 from chapter6.report.strings import strings
 
 WORDS = strings("en")
@@ -55,3 +55,40 @@ def test_settings_that_play_no_part_are_left_out():
     assert shared["start"] == "−7, 2"
     assert not {"data", "batch size", "mini-batches"} & set(shared)
     assert describe([variant()], [], WORDS).differing is None
+
+
+def test_of_a_search_the_ranges_stand_where_the_values_would():
+    searched = {
+        "optimizer.learning_rate": {"low": 1e-6, "high": 0.01, "scale": "log"},
+        "strategy": "narrowing",
+        "strategy.keep": 5,
+        "search.trials": 40,
+        "search.rounds": [14, 13, 13],
+    }
+    view = describe([VariantSettings("coarse", "book", 5, RUN | searched, runs_each=45)], [], WORDS)
+    shared = dict(view.shared)
+    assert shared["optimizer"] == "SGD, learning rate 10⁻⁶ to 0.01 (on a logarithmic scale)"
+    assert shared["strategy"] == "coarse to fine, best trials kept 5"
+    assert shared["trials of a search"] == "40"
+    assert shared["trials of each round"] == "14, 13, 13"
+    assert shared["whole searches"] == "5"
+    assert view.runs == 225
+
+
+def test_names_of_variants_are_not_taken_for_kinds():
+    replay = variant(replay="dropout-0.15", **{"replay.rule": "halving", "replay.rule.rungs": 3})
+    assert dict(describe([replay], [], WORDS).shared)["replay of"] == (
+        "dropout-0.15, stopping rule successive halving, times halved 3"
+    )
+
+
+def test_levels_as_their_author_wrote_them():
+    sweep = {
+        "optimizer": {"adam": {"label": "Adam", "optimizer": {"kind": "adam", "learning_rate": {"times": 0.1}}}},
+        "std": [0.5, "wide"],
+    }
+    assert list(levels(sweep, {"label"})) == [
+        Level("optimizer", "Adam", {"optimizer": "adam", "optimizer.learning_rate": {"times": 0.1}}),
+        Level("std", "0.5", {"std": 0.5}),
+        Level("std", "wide", {"std": "wide"}),
+    ]

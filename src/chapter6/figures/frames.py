@@ -221,14 +221,15 @@ def trials(table: DataFrame) -> DataFrame:
     return table[table["trial"] >= 0].astype({"trial": int})
 
 
-def rows_of(curves: DataFrame, metric: str, splits: Sequence[str], variants: Sequence[str]) -> DataFrame:
+def rows_of(
+    curves: DataFrame, metric: str, splits: Sequence[str], variants: Sequence[str], of_trials: bool = False
+) -> DataFrame:
     """Return the rows of a metric (or of a glob, ``rank/layer-*``), with its ``layer``, finite values only.
 
-    Values that are not finite belong to runs that diverged, which `diverged` counts. A search is its choice,
-    unless ``curves`` are its `trials` alone.
+    Values that are not finite belong to runs that diverged, which `diverged` counts. A search is its choice
+    or, with ``of_trials``, its trials.
     """
-    if "trial" in curves and not (curves["trial"] >= 0).all():
-        curves = own_runs(curves)
+    curves = trials(curves) if of_trials else own_runs(curves)
     named = [m for m in curves["metric"].unique() if fnmatchcase(str(m), metric)]
     rows = curves[curves["metric"].isin(named) & curves["split"].isin(splits)]
     if rows.empty:

@@ -1,6 +1,16 @@
 """Every kind of figure: importing this module fills ``Figure.members``."""
 
-from chapter6.figures import curves, distributions, summaries, surface, sweeps
+from chapter6.figures import curves, diagrams, distributions, landscape, summaries, surface, sweeps, trials
 from chapter6.figures.base import Figure
 
-__all__ = ["Figure", "curves", "distributions", "summaries", "surface", "sweeps"]
+__all__ = [
+    "Figure",
+    "curves",
+    "diagrams",
+    "distributions",
+    "landscape",
+    "summaries",
+    "surface",
+    "sweeps",
+    "trials",
+]

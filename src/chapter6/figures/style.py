@@ -51,13 +51,27 @@ LOOKS = {
     "tanh": Look(GREEN, "s"),
     "relu": Look(VERMILION, "^"),
     "plain": Look(GREY, "o"),
+    "plain-301": Look(BLACK, "X"),
     "batchnorm": Look(BLUE, "s"),
+    "after": Look(VERMILION, "D"),
     "decay": Look(PURPLE, "^"),
+    "l1": Look(GREEN, "v"),
     "dropout": Look(ORANGE, "D"),
+    "dropout-0.15": Look(VERMILION, "^"),
+    "dropout-long": Look(PURPLE, "v"),
+    "inverted": Look(VERMILION, "P"),
+    "early": Look(BLACK, "X"),
+    "ensemble-2": Look(SKY, "s"),
+    "ensemble-5": Look(BLUE, "P"),
+    "ensemble-10": Look(GREEN, "X"),
     "grid": Look(GREY, "s"),
     "random": Look(BLUE, "o"),
     "narrowing": Look(GREEN, "^"),
     "bayesian": Look(VERMILION, "D"),
+    "grid-halving": Look(BLACK, "v"),
+    "grid-median": Look(ORANGE, "P"),
+    "random-halving": Look(SKY, "v"),
+    "random-median": Look(PURPLE, "P"),
 }
 _ALIASES = {
     "zero": "zeros",
@@ -70,6 +84,7 @@ _ALIASES = {
     "none": "plain",
     "without": "plain",
     "bn": "batchnorm",
+    "before": "batchnorm",
     "with": "batchnorm",
     "l2": "decay",
 }
@@ -84,6 +99,8 @@ NAMES = {
     "relu": "ReLU",
     "xavier": "Xavier",
     "he": "He",
+    "bn": "batch normalization",
+    "bayesian": "Bayesian",
     "std-0.01": "std 0.01",
     "std-1": "std 1",
     "loss": "loss",
@@ -95,16 +112,28 @@ NAMES = {
     "slope": "mean slope of the activation function",
     "saturated": "saturated activations",
 }
-ABSCISSAE = {"rate": "learning rate, times the default"}
+ABSCISSAE = {"rate": "learning rate, times the default", "regularizer.strength": "weight decay"}
+SYMBOLS = {"optimizer.learning_rate": "η", "regularizer.strength": "decay"}
 SPLIT_NAMES = {"batch": "mini-batch", "train": "training", "validation": "validation", "test": "test"}
 OF_EXAMPLES = ("loss", "accuracy")  # metrics that differ by split; others speak of the network
 COUNTS = ("rank",)
+LESS_IS_BETTER = ("loss",)
 SHARES = ("accuracy", "saturated", "misaligned_share", "share")
 
 
 def name(text: str) -> str:
     """Return how a key (``relu``, ``learning_rate``) is written for readers."""
     return NAMES.get(text, text.replace("_", " "))
+
+
+def axis_name(parameter: str) -> str:
+    """Return what an axis of a sweep or a dotted parameter is called along an axis."""
+    return ABSCISSAE.get(parameter, name(parameter.rpartition(".")[2]))
+
+
+def symbol(parameter: str) -> str:
+    """Return the short name of a dotted parameter."""
+    return SYMBOLS.get(parameter, name(parameter.rpartition(".")[2]))
 
 
 def metric_name(metric: str, splits: Sequence[str] = ()) -> str:
@@ -121,6 +150,11 @@ def is_count(metric: str) -> bool:
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share, bounded by 0 and 1 and shown in per cent."""
     return metric.partition("/")[0] in SHARES
+
+
+def is_better_low(metric: str) -> bool:
+    """Tell whether the best value of a metric is its lowest."""
+    return metric.partition("/")[0] in LESS_IS_BETTER
 
 
 def number(value: float, metric: str = "", difference: bool = False) -> str:

@@ -80,9 +80,7 @@ class Sweep(Summary, Figure):
                 ax.set_xticks([], minor=True)
         panels.share_axis(axes[0], self.metric, "y", bool(self.minus))
         _limit(axes[0], data, self.log_y)
-        x = style.ABSCISSAE.get(self.x, style.name(self.x.rpartition(".")[2])) + (
-            " / its middle value" if self.relative else ""
-        )
+        x = style.axis_name(self.x) + (" / its middle value" if self.relative else "")
         panels.name_axes(axes, x, self.value_name().replace(" (", "\n("))
         panels.legend(figure, self._keys(data, looks), len(groups))
         return figure

@@ -278,8 +278,8 @@ class _Outputs:
 
     def _rounds(self, variant: Variant, replicate: int) -> Iterator[Sequence[Record]]:
         """Yield the trials of each round of a search; a replay has none of its own."""
-        for number in range(1, len(variant.rounds) + 1):
-            file = self.study.paths.search_round(self.experiment.id, variant.name, replicate, number)
+        for position in range(1, len(variant.rounds) + 1):
+            file = self.study.paths.search_round(self.experiment.id, variant.name, replicate, position)
             yield (_read_json(self._place(file)) or {"trials": ()})["trials"]
 
     def _read(self, path: str) -> str | None:

@@ -85,7 +85,7 @@ def tuning_view(parameter: str, run: Record, tuned: Sequence[Tuned], words: Stri
         text["edge"],
     ]
     return TuningView(
-        summary=text["summary"].format(setting=name, count=len(tuned)),
+        summary=text["summary_one" if len(tuned) == 1 else "summary"].format(setting=name, count=len(tuned)),
         text=text["text"].format(
             setting=name,
             steps=number(run["steps"]),

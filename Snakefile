@@ -20,4 +20,7 @@ rule all:
 
 
 onerror:
-    shell(f"chapter6 collect --study {paths.settings} --incomplete && chapter6 render --study {paths.settings} --incomplete")
+    shell(
+        f"chapter6 collect --study {paths.settings} --incomplete"
+        f" && chapter6 render --study {paths.settings} --incomplete"
+    )

@@ -38,9 +38,6 @@ rule tabulate:
         histograms=paths.table("{experiment}", "histograms"),
         trials=paths.table("{experiment}", "trials"),
         summary=paths.summary("{experiment}"),
-    params:
-        variants=variants_digest,
-        sources=source_digest("analysis/tables.py", "jobs/tabulate.py"),
     log:
         paths.logs("tabulate/{experiment}"),
     benchmark:
@@ -50,6 +47,9 @@ rule tabulate:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        variants=variants_digest,
+        sources=source_digest("analysis/tables.py", "jobs/tabulate.py"),
     shell:
         "chapter6 tabulate --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
 
@@ -60,9 +60,6 @@ rule judge:
         settings=ancient(paths.settings),
     output:
         paths.claims("{experiment}"),
-    params:
-        claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
-        sources=source_digest("analysis/*.py"),
     log:
         paths.logs("judge/{experiment}"),
     benchmark:
@@ -70,6 +67,9 @@ rule judge:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
+        sources=source_digest("analysis/*.py"),
     shell:
         "chapter6 judge --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
 
@@ -80,8 +80,6 @@ rule collect:
         settings=ancient(paths.settings),
     output:
         paths.claims(),
-    params:
-        experiments=list(study.experiments),
     log:
         paths.logs("collect"),
     benchmark:
@@ -89,5 +87,7 @@ rule collect:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        experiments=list(study.experiments),
     shell:
         "chapter6 collect --study {input.settings} 2> {log}"

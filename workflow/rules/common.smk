@@ -39,8 +39,6 @@ def experiment_of(wildcards):
 rule settings:
     output:
         paths.settings,
-    params:
-        config=study.config.model_dump_json(),
     log:
         paths.logs("settings"),
     benchmark:
@@ -48,5 +46,7 @@ rule settings:
     conda:
         ENVIRONMENT
     threads: 1
+    params:
+        config=study.config.model_dump_json(),
     shell:
         "chapter6 settings --config {params.config:q} --output {output} 2> {log}"

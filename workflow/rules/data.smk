@@ -8,21 +8,22 @@ rule mnist:
         arrays=expand(
             f"{data.directory}/{{part}}.npy", part=["train-images", "train-labels", "test-images", "test-labels"]
         ),
-    params:
-        mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
-        checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
-        cache=[] if data.cache is None else [f"--cache={data.cache}"],
     log:
         paths.logs("mnist"),
     benchmark:
         paths.benchmark("mnist")
+    retries: 1
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=400,
         runtime=30,
-    retries: 1
+    params:
+        directory=data.directory,
+        mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
+        checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
+        cache=[] if data.cache is None else [f"--cache={data.cache}"],
     shell:
-        "chapter6 fetch --directory {data.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q} 2>&1"
+        "chapter6 fetch --directory {params.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q} 2>&1"
         " | tee {log}"

@@ -9,9 +9,6 @@ rule draw:
         settings=ancient(paths.settings),
     output:
         directory(paths.figures("{experiment}")),
-    params:
-        figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
-        sources=source_digest("figures/*.py"),
     log:
         paths.logs("draw/{experiment}"),
     benchmark:
@@ -21,6 +18,9 @@ rule draw:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
+        sources=source_digest("figures/*.py"),
     shell:
         "chapter6 draw --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
 
@@ -33,9 +33,6 @@ rule page:
         settings=ancient(paths.settings),
     output:
         paths.page,
-    params:
-        experiments=digest([experiment.spec for experiment in study.experiments.values()]),
-        sources=source_digest("report/*.py", "report/*/*"),
     log:
         paths.logs("page"),
     benchmark:
@@ -45,5 +42,8 @@ rule page:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        experiments=digest([experiment.spec for experiment in study.experiments.values()]),
+        sources=source_digest("report/*.py", "report/*/*"),
     shell:
         "chapter6 render --study {input.settings} 2> {log}"

@@ -21,26 +21,27 @@ rule tune:
         unpack(data_of),
     output:
         paths.tuning("{experiment}", "{variant}"),
-    params:
-        run=lambda wildcards: canonical(tuning_of(wildcards).run),
-        parameter=lambda wildcards: tuning_of(wildcards).parameter,
-        candidates=lambda wildcards: [f"--candidate={value:.6g}" for value in tuning_of(wildcards).candidates],
-        seed=study.config.study_seed,
-        sources=training_digest(),
     log:
         paths.logs("tune/{experiment}/{variant}"),
     benchmark:
         paths.benchmark("tune/{experiment}/{variant}")
+    retries: 2
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
-    retries: 2
+    params:
+        run=lambda wildcards: canonical(tuning_of(wildcards).run),
+        parameter=lambda wildcards: tuning_of(wildcards).parameter,
+        candidates=lambda wildcards: [f"--candidate={value:.6g}" for value in tuning_of(wildcards).candidates],
+        seed=study.config.study_seed,
+        data=data.directory,
+        sources=training_digest(),
     shell:
         "chapter6 tune --run {params.run:q} --parameter {params.parameter} {params.candidates}"
-        " --seed {params.seed} --data {data.directory} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data} --output {output} 2> {log}"
 
 
 rule search:
@@ -49,25 +50,26 @@ rule search:
         before=lambda w: round_files(w.experiment, w.variant, w.replicate, int(w.round) - 1),
     output:
         paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
-    params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
-        search=lambda wildcards: canonical(variant_of(wildcards).search),
-        seed=study.config.study_seed,
-        sources=training_digest(),
     log:
         paths.logs("search/{experiment}/{variant}/{replicate}-{round}"),
     benchmark:
         paths.benchmark("search/{experiment}/{variant}/{replicate}-{round}")
+    retries: 2
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
-    retries: 2
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        search=lambda wildcards: canonical(variant_of(wildcards).search),
+        seed=study.config.study_seed,
+        data=data.directory,
+        sources=training_digest(),
     shell:
         "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {data.directory} --before {input.before} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data} --before {input.before} --output {output} 2> {log}"
 
 
 rule choose:
@@ -76,22 +78,23 @@ rule choose:
         rounds=rounds_to_choose_from,
     output:
         paths.chosen("{experiment}", "{variant}", "{replicate}"),
-    params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
-        search=lambda wildcards: canonical(variant_of(wildcards).search),
-        seed=study.config.study_seed,
-        sources=training_digest(),
     log:
         paths.logs("choose/{experiment}/{variant}/{replicate}"),
     benchmark:
         paths.benchmark("choose/{experiment}/{variant}/{replicate}")
+    retries: 2
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
-    retries: 2
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        search=lambda wildcards: canonical(variant_of(wildcards).search),
+        seed=study.config.study_seed,
+        data=data.directory,
+        sources=training_digest(),
     shell:
         "chapter6 choose --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {data.directory} --rounds {input.rounds} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data} --rounds {input.rounds} --output {output} 2> {log}"

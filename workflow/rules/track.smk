@@ -11,9 +11,6 @@ rule store:
     output:
         stamp=paths.store,
         database=[update(file) for file in DATABASE],
-    params:
-        uri=study.tracking_uri,
-        experiments=[f"--experiment={experiment}" for experiment in study.experiments],
     log:
         paths.logs("store"),
     benchmark:
@@ -24,6 +21,9 @@ rule store:
     resources:
         mem_mb=1000,
         tracking=1,
+    params:
+        uri=study.tracking_uri,
+        experiments=[f"--experiment={experiment}" for experiment in study.experiments],
     shell:
         "chapter6 store --uri {params.uri:q} {params.experiments} --output {output.stamp} 2> {log}"
 
@@ -37,19 +37,19 @@ rule track_experiment:
         settings=ancient(paths.settings),
     output:
         paths.tracked("{experiment}"),
-    params:
-        uri=study.tracking_uri,
     log:
         paths.logs("track/{experiment}"),
     benchmark:
         paths.benchmark("track/{experiment}")
+    retries: 2
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         tracking=1,
-    retries: 2
+    params:
+        uri=study.tracking_uri,
     shell:
         "chapter6 track --study {input.settings} --uri {params.uri:q} --experiment {wildcards.experiment}"
         " --output {output} 2> {log}"

@@ -21,22 +21,23 @@ rule train:
         references=lambda wildcards: sorted(files_referred(variant_of(wildcards).run)),
     output:
         paths.block("{experiment}", "{variant}", "{first}", "{last}"),
-    params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
-        seed=study.config.study_seed,
-        sources=training_digest(),
     log:
         paths.logs("train/{experiment}/{variant}/{first}-{last}"),
     benchmark:
         paths.benchmark("train/{experiment}/{variant}/{first}-{last}")
+    retries: 2
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
-    retries: 2
+    params:
+        run=lambda wildcards: variant_of(wildcards).canonical,
+        seed=study.config.study_seed,
+        data=data.directory,
+        sources=training_digest(),
     shell:
         "chapter6 train --experiment {wildcards.experiment} --variant {wildcards.variant} --run {params.run:q}"
-        " --first {wildcards.first} --last {wildcards.last} --seed {params.seed} --data {data.directory}"
+        " --first {wildcards.first} --last {wildcards.last} --seed {params.seed} --data {params.data}"
         " --output {output} 2> {log}"

@@ -88,13 +88,12 @@ def _parts(settings: DataFrame) -> dict[str, tuple[str, dict[str, str], str]]:
     found = {}
     for variant, label in zip(first["variant"].astype(str), first["label"].astype(str), strict=True):
         here = {axis: of[variant] for axis, of in of_axis.items() if variant in of}
-        is_tuned = variant in tuned and bool(here)
-        listed, *swept = (variant.removesuffix("-tuned") if is_tuned else variant).split("_")
-        found[variant] = (
-            listed if len(swept) == len(here) else "",
-            here,
-            label.removesuffix(", tuned") if is_tuned else label,
-        )
+        name, called = variant, label
+        if variant in tuned and here:
+            name, called = variant.removesuffix("-tuned"), label.removesuffix(", tuned")
+        swept = "_".join(f"{axis}-{level}" if _is_number(level) else level for axis, level in here.items())
+        listed = name.removesuffix(swept).removesuffix("_") if name.endswith(swept) else ""
+        found[variant] = (listed, here, called)
     return found
 
 
@@ -202,11 +201,15 @@ def level_name(axis: str, level: str) -> str:
     what = style.name(axis.rpartition(".")[2])
     if level in ("true", "false"):
         return f"{'with' if level == 'true' else 'without'} {what}"
+    return f"{what} {level}" if _is_number(level) else style.name(level)
+
+
+def _is_number(level: str) -> bool:
     try:
         float(level)
     except ValueError:
-        return style.name(level)
-    return f"{what} {level}"
+        return False
+    return True
 
 
 def own_runs(table: DataFrame) -> DataFrame:

@@ -79,7 +79,7 @@ class Sweep(Summary, Figure):
                 ax.set_xticks(sorted(data["x"].unique()))
                 ax.set_xticks([], minor=True)
         panels.share_axis(axes[0], self.metric, "y", bool(self.minus))
-        _limit(axes[0], data, self.log_y)
+        _limit(axes[0], data, self.log_y, style.is_share(self.metric) and not self.minus and not self.log_y)
         x = style.axis_name(self.x) + (" / its middle value" if self.relative else "")
         panels.name_axes(axes, x, self.value_name().replace(" (", "\n("))
         panels.legend(figure, self._keys(data, looks), len(groups))
@@ -127,12 +127,14 @@ def _draw_points(ax: Axes, rows: DataFrame, look: style.Look, shift: float, dash
     ax.plot(lost["x"], top, transform=edge, linestyle="", color=look.color, zorder=5, **panels.CROSS)
 
 
-def _limit(ax: Axes, data: DataFrame, log: bool) -> None:
-    """Hold the points that did not run away, and leave room for the crosses."""
+def _limit(ax: Axes, data: DataFrame, log: bool, share: bool) -> None:
+    """Hold the points that did not run away, of shares their intervals too, and leave room for the crosses."""
     if data["mean"].isna().all():
         return
     high = panels.robust_peak(data["mean"], 100 if log else 10)
     low = float(data["mean"].clip(upper=high).min())
+    if share:
+        low, high = min(low, float(data["low"].min())), max(high, float(data["high"].max()))
     if log and low > 0:
         ax.set_ylim(low / 1.25, high * 1.25 * (high / low) ** 0.08)
     else:
@@ -186,7 +188,7 @@ class Heatmap(Summary, Figure):
             ax=ax,
             annot_kws={"size": 10},
             mask=means.isna(),
-            cbar_kws={"label": self.value_name(), "pad": 0.02},
+            cbar_kws={"label": self.value_name().replace(" minus ", "\nminus "), "pad": 0.02},
         )
         for row, column in zip(*np.nonzero(means.isna().to_numpy()), strict=True):
             ax.text(column + 0.5, row + 0.5, "diverged", ha="center", va="center", color=style.MUTED)

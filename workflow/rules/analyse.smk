@@ -1,29 +1,4 @@
 # From runs to tidy tables, and from tables to verdicts.
-from dataclasses import asdict
-
-
-def blocks_of(wildcards):
-    experiment = wildcards.experiment
-    return [paths.block(experiment, b.variant.name, b.first, b.last) for b in study.blocks(experiment)]
-
-
-def searches_of(wildcards):
-    """What every search of the experiment left: its rounds, and the point that it chose."""
-    experiment = experiment_of(wildcards)
-    searches = [
-        (variant, replicate)
-        for variant in experiment.variants.values()
-        for replicate in range(variant.replicates)
-        if variant.search
-    ]
-    chosen = [paths.chosen(experiment.id, variant.name, replicate) for variant, replicate in searches]
-    rounds = [round_files(experiment.id, variant.name, replicate) for variant, replicate in searches]
-    return sum(rounds, start=chosen)
-
-
-def variants_digest(wildcards):
-    experiment = experiment_of(wildcards)
-    return digest([asdict(variant) for variant in experiment.variants.values()])
 
 
 rule tabulate:

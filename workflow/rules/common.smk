@@ -1,12 +1,16 @@
 # The study that the rules run, loaded and validated once; nothing starts if it does not hold together.
 import json
+import os
 import re
+from dataclasses import asdict
 from hashlib import sha256
 
 from snakemake.exceptions import WorkflowError
 
 from chapter6.registry import StudyError
+from chapter6.study.assemble import needs_mnist
 from chapter6.study.plan import canonical, load_study
+from chapter6.study.references import files_referred
 from chapter6.study.sources import source_digest, training_digest
 
 try:
@@ -15,6 +19,7 @@ except StudyError as error:
     raise WorkflowError(str(error)) from None
 
 paths = study.paths
+data = study.config.data
 ENVIRONMENT = "../envs/study.yaml"
 
 
@@ -36,17 +41,56 @@ def experiment_of(wildcards):
     return study.experiments[wildcards.experiment]
 
 
-rule settings:
-    output:
-        paths.settings,
-    log:
-        paths.logs("settings"),
-    benchmark:
-        paths.benchmark("settings")
-    conda:
-        ENVIRONMENT
-    threads: 1
-    params:
-        config=study.config.model_dump_json(),
-    shell:
-        "chapter6 settings --config {params.config:q} --output {output} 2> {log}"
+def variant_of(wildcards):
+    return experiment_of(wildcards).variants[wildcards.variant]
+
+
+def data_of(wildcards):
+    """The digest decides (Snakemake compares its content), the arrays are only mapped."""
+    if not needs_mnist(variant_of(wildcards).run):
+        return {}
+    return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
+
+
+def round_files(experiment, variant, replicate, count=None):
+    rounds = study.experiments[experiment].variants[variant].rounds
+    return [paths.search_round(experiment, variant, replicate, n + 1) for n in range(len(rounds))][:count]
+
+
+def rounds_to_choose_from(wildcards):
+    """The rounds of the search itself, or of the one that it replays."""
+    replay = variant_of(wildcards).search["replay"]
+    source = replay["of"] if replay else wildcards.variant
+    return round_files(wildcards.experiment, source, wildcards.replicate)
+
+
+def tuning_of(wildcards):
+    return experiment_of(wildcards).tunings[wildcards.variant]
+
+
+def blocks_of(wildcards):
+    experiment = wildcards.experiment
+    return [paths.block(experiment, b.variant.name, b.first, b.last) for b in study.blocks(experiment)]
+
+
+def searches_of(wildcards):
+    """What every search of the experiment left: its rounds, and the point that it chose."""
+    experiment = experiment_of(wildcards)
+    searches = [
+        (variant, replicate)
+        for variant in experiment.variants.values()
+        for replicate in range(variant.replicates)
+        if variant.search
+    ]
+    chosen = [paths.chosen(experiment.id, variant.name, replicate) for variant, replicate in searches]
+    rounds = [round_files(experiment.id, variant.name, replicate) for variant, replicate in searches]
+    return sum(rounds, start=chosen)
+
+
+def variants_digest(wildcards):
+    experiment = experiment_of(wildcards)
+    return digest([asdict(variant) for variant in experiment.variants.values()])
+
+
+def tracked_experiments(wildcards):
+    return [paths.tracked(experiment) for experiment in study.experiments] if study.config.tracking.enabled else []

@@ -1,7 +1,4 @@
 # MNIST: fetched once, checked by SHA-256, stored as arrays that jobs map into memory.
-data = study.config.data
-
-
 rule mnist:
     output:
         digest=f"{data.directory}/digest.json",
@@ -20,10 +17,27 @@ rule mnist:
         mem_mb=400,
         runtime=30,
     params:
-        directory=data.directory,
+        directory=lambda wildcards, output: os.path.dirname(output.digest),
         mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
         checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
         cache=[] if data.cache is None else [f"--cache={data.cache}"],
     shell:
         "chapter6 fetch --directory {params.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q} 2>&1"
         " | tee {log}"
+
+
+# The configuration in force, for the jobs after training.
+rule settings:
+    output:
+        paths.settings,
+    log:
+        paths.logs("settings"),
+    benchmark:
+        paths.benchmark("settings")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        config=study.config.model_dump_json(),
+    shell:
+        "chapter6 settings --config {params.config:q} --output {output} 2> {log}"

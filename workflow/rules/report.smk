@@ -1,8 +1,4 @@
 # Figures and the page.
-def figures_of(experiment):
-    return [paths.figure(experiment, name) for name in study.experiments[experiment].figures]
-
-
 rule draw:
     input:
         tables=rules.tabulate.output,

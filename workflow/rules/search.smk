@@ -1,21 +1,5 @@
 # Searches and tuning: what is trained next depends on what was trained before, through files. A round sees the rounds
 # before it, so a killed search resumes at its last finished round, and a finished round never changes.
-def round_files(experiment, variant, replicate, count=None):
-    rounds = study.experiments[experiment].variants[variant].rounds
-    return [paths.search_round(experiment, variant, replicate, n + 1) for n in range(len(rounds))][:count]
-
-
-def rounds_to_choose_from(wildcards):
-    """The rounds of the search itself, or of the one that it replays."""
-    replay = variant_of(wildcards).search["replay"]
-    source = replay["of"] if replay else wildcards.variant
-    return round_files(wildcards.experiment, source, wildcards.replicate)
-
-
-def tuning_of(wildcards):
-    return experiment_of(wildcards).tunings[wildcards.variant]
-
-
 rule tune:
     input:
         unpack(data_of),

@@ -1,8 +1,4 @@
 # MLflow mirrors the finished runs. The database can be deleted: `snakemake track` writes it again from the results.
-def tracked_experiments(wildcards):
-    return [paths.tracked(experiment) for experiment in study.experiments] if study.config.tracking.enabled else []
-
-
 # The SQLite file; nothing where a server keeps the runs.
 DATABASE = [paths.database] if study.tracking_uri == f"sqlite:///{paths.database}" else []
 

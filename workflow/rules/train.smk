@@ -1,18 +1,5 @@
 # One job trains one variant, a block of its replicates. Its parameters are the whole truth about it: a changed
 # setting re-runs this variant and nothing else, a change of the engine re-runs all.
-from chapter6.study.assemble import needs_mnist
-from chapter6.study.references import files_referred
-
-
-def variant_of(wildcards):
-    return experiment_of(wildcards).variants[wildcards.variant]
-
-
-def data_of(wildcards):
-    """The digest decides (Snakemake compares its content), the arrays are only mapped."""
-    if not needs_mnist(variant_of(wildcards).run):
-        return {}
-    return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
 
 
 rule train:

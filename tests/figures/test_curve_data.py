@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from chapter6.figures import frames
+from chapter6.figures import frames, style
 from chapter6.figures.curves import Curves
 
 from .conftest import curve, runs, settings
@@ -162,6 +162,36 @@ def test_listed_variants_that_are_swept_keep_their_names():
     data = Curves(metric="loss", columns="ratio").data(tables)
     assert data["line"].drop_duplicates().tolist() == ["plain", "bn"]
     assert data["panel"].drop_duplicates().tolist() == ["ratio 0", "ratio 0.5"]
+
+
+def test_tuned_variants_of_a_sweep_stand_beside_their_base():
+    names = {f"relu_{i}": {"track": "book", "axis.activation": "relu", "axis.initializer": i} for i in ("he", "std-1")}
+    names["relu_he-tuned"] = names["relu_he"] | {"track": "tuned"}
+    labels = {"relu_he": "ReLU, He", "relu_std-1": "ReLU, standard deviation 1", "relu_he-tuned": "ReLU, He, tuned"}
+    tables = {"curves": pd.concat([curve(v, 0, "test", "accuracy", [1], 0.9) for v in names]),
+              "settings": settings(names, labels), "runs": runs(names, 1)}  # fmt: skip
+    data = Curves(metric="accuracy", split="test", columns="activation").data(tables)
+    assert data["line"].tolist() == ["he", "std-1", "he-tuned"]
+    assert data["label"].tolist() == ["He", "standard deviation 1", "He, tuned"]
+    assert data["panel"].unique().tolist() == ["ReLU"]
+    assert style.looks(["he-tuned"])["he-tuned"] == style.LOOKS["he"]
+
+
+def test_levels_are_called_by_their_labels():
+    names = {f"{n}_learning_rate-{r}": {"axis.normalization": n, "axis.learning_rate": r}
+             for n in ("plain", "bn") for r in (0.1, 1)}  # fmt: skip
+    label = {"plain": "without", "bn": "batch normalization"}
+    given = {
+        key: f"{label[key.partition('_')[0]]}, learning rate {v['axis.learning_rate']}" for key, v in names.items()
+    }
+    table = settings(names, given)
+    assert frames.level_names(table)["normalization", "bn"] == "batch normalization"
+    placed = frames.place(table, list(names), x="learning_rate")
+    assert placed["line"].tolist() == ["plain", "plain", "bn", "bn"]
+    assert placed["label"].tolist() == ["without"] * 2 + ["batch normalization"] * 2
+    unnamed = frames.place(settings(names), list(names), columns="normalization", lines="learning_rate")
+    assert unnamed["panel"].unique().tolist() == ["plain", "batch normalization"]
+    assert unnamed["label"].tolist()[:2] == ["learning rate 0.1", "learning rate 1"]
 
 
 @pytest.mark.parametrize(("given", "x"), [(0, [0.0, 1.0, 2.0]), (200, [0.0, 0.5, 1.0])])

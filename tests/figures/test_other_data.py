@@ -179,6 +179,30 @@ def test_well_known_variants_look_the_same_everywhere():
     assert style.looks(["xavier·relu", "xavier·tanh"])["xavier·tanh"] == style.LOOKS["tanh"]
 
 
+def test_each_variant_of_a_section_has_its_own_look():
+    for keys in (
+        ("plain", "bn"),
+        ("none", "before", "after"),
+        (
+            "plain",
+            "dropout-0.15",
+            "plain-301",
+            "dropout-0.2",
+            "dropout-long",
+            "ensemble-2",
+            "ensemble-5",
+            "ensemble-10",
+        ),
+        ("none", "l2", "l1", "dropout", "inverted", "bn", "l2-dropout", "bn-dropout", "early"),
+        ("grid", "random", "narrowing", "bayesian", "random-halving", "grid-halving", "random-median"),
+    ):
+        looks = style.looks(keys)
+        assert len(set(looks.values())) == len(keys)
+        assert all(looks[key] == style.looks([key])[key] for key in keys if not key.endswith("-dropout"))
+    assert style.looks(["none", "before"])["before"] == style.looks(["plain", "bn"])["bn"]
+    assert style.looks(["plain"])["plain"] == style.looks(["without"])["without"]
+
+
 def test_looks_are_distinct_for_many_lines():
     keys = [f"{a}_{i}" for a in ("relu", "sigmoid", "tanh") for i in ("xavier", "he", "zeros", "std-1")]
     looks = style.looks(keys)

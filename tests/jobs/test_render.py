@@ -51,7 +51,12 @@ id: 6.5-searched
 title: Searched
 question: Where?
 replicates: 2
-base: {network: {hidden: [4]}, optimizer: {kind: sgd, learning_rate: 0.1}, data: {validation: 0.2}, steps: 3}
+base:
+  data: {validation: 0.2}
+  network: {hidden: [4]}
+  optimizer: {kind: sgd, learning_rate: 0.1}
+  steps: 3
+  record: [{measure: {kind: evaluation, splits: [validation]}}]
 search: {space: {optimizer.learning_rate: {low: 0.001, high: 1}}, trials: 3, retrains: 2}
 variants:
   coarse: {strategy: {kind: narrowing, stages: 2}}
@@ -284,7 +289,7 @@ def test_a_search_has_no_runs_and_is_whole_when_all_have_chosen(study):
     assert "6.5-searched</a>:" not in html
     assert "2 variants, 14 runs" in html
     assert "0.001 to 1 (on a logarithmic scale)" in html
-    assert "coarse: in 2 of 2 searches the best learning rate lies at the upper end" in html
+    assert "In 2 of 2 searches the best learning rate lies at the upper end" in html
     assert "Trials that diverged: 4 of 6." in html
     assert "<dt>trials of searches</dt><dd>6</dd>" in html
 

@@ -93,6 +93,10 @@ def test_html_and_images_are_not_markup():
     assert "<img" not in html
 
 
+def test_a_per_cent_sign_stays_with_its_number():
+    assert prose.to_html("About 95 % of 2 %") == "<p>About 95\u202f% of 2\u202f%</p>\n"
+
+
 def test_remarks_by_claim():
     said = prose.remarks("How to write these: `## C06`.\n\n## C06\n\nA *surprise*.\n\n- one\n\n## C08\n\nAnother.\n")
     assert said == {"C06": "A *surprise*.\n\n- one", "C08": "Another."}

@@ -11,7 +11,7 @@ from chapter6.registry import StudyError
 from chapter6.study.assemble import needs_mnist
 from chapter6.study.plan import canonical, load_study
 from chapter6.study.references import files_referred
-from chapter6.study.sources import source_digest, training_digest
+from chapter6.study.sources import search_digest, source_digest, training_digest
 
 try:
     study = load_study(config)

@@ -22,7 +22,7 @@ rule tune:
         candidates=lambda wildcards: [f"--candidate={value:.6g}" for value in tuning_of(wildcards).candidates],
         seed=study.config.study_seed,
         data=data.directory,
-        sources=training_digest(),
+        sources=search_digest(),
     shell:
         "chapter6 tune --run {params.run:q} --parameter {params.parameter} {params.candidates}"
         " --seed {params.seed} --data {params.data} --output {output} 2> {log}"
@@ -50,7 +50,7 @@ rule search:
         search=lambda wildcards: canonical(variant_of(wildcards).search),
         seed=study.config.study_seed,
         data=data.directory,
-        sources=training_digest(),
+        sources=search_digest(),
     shell:
         "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
         " --seed {params.seed} --data {params.data} --before {input.before} --output {output} 2> {log}"
@@ -78,7 +78,7 @@ rule choose:
         search=lambda wildcards: canonical(variant_of(wildcards).search),
         seed=study.config.study_seed,
         data=data.directory,
-        sources=training_digest(),
+        sources=search_digest(),
     shell:
         "chapter6 choose --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
         " --seed {params.seed} --data {params.data} --rounds {input.rounds} --output {output} 2> {log}"

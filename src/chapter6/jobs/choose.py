@@ -18,7 +18,7 @@ from chapter6.search.stopping import StoppingRule
 from chapter6.study.assemble import execute, needs_mnist
 from chapter6.study.searches import Trial, applied, read_trial_curves, read_trials
 
-EDGE = 0.05  # of a dimension's range: a best point this near to an end may have missed the optimum
+EDGE = 0.1  # of a dimension's range: a best point this near to an end may have missed the optimum
 
 log = logging.getLogger(__name__)
 

@@ -244,7 +244,7 @@ class _Outputs:
             parameter = next(iter(self.experiment.tunings.values())).parameter
             yield from searches.tuning_notes(parameter, self.tuned, words)
         variants = self.experiment.variants
-        chosen = {variants[name].label: records for name, records in self.chosen.items() if records}
+        chosen = {variants[name].label: found for name, found in self.chosen.items() if found and variants[name].rounds}
         yield from searches.edge_notes(chosen, words)
 
     def _drawings(self) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
 from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from chapter6.jobs.common import add_experiment_arguments, experiment_of, study_
 from chapter6.study.paths import Paths
 from chapter6.study.plan import Experiment, Variant
 from chapter6.study.records import read_replicate
+from chapter6.study.references import dereferenced
 from chapter6.study.searches import read_trial_curves, read_trials
 
 
@@ -46,7 +48,7 @@ def run(args: Namespace) -> None:
         for run in read(paths, experiment, variant, replicate)
     ]
     curves = curves_table(runs)
-    settings = settings_table(experiment.id, [asdict(variant) for variant in experiment.variants.values()])
+    settings = settings_table(experiment.id, [_described(variant) for variant in experiment.variants.values()])
     tables = {
         "settings": settings,
         "runs": runs_table(runs),
@@ -59,6 +61,10 @@ def run(args: Namespace) -> None:
             table.to_parquet(path, index=False)
     with replacing(paths.summary(experiment.id)) as path:
         summary_table(curves).to_csv(path, index=False, float_format="%.6g")
+
+
+def _described(variant: Variant) -> dict[str, Any]:
+    return {**asdict(variant), "run": dereferenced(variant.run)}
 
 
 def _read_run(paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:

@@ -190,6 +190,7 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
         number=numbers.number,
         percent=numbers.percent,
         size=numbers.size,
+        tied=prose.tied,
         inline=lambda text: Markup(prose.inline(text)),
         markdown=lambda text: Markup(prose.to_html(text)),
     )

@@ -90,12 +90,17 @@ def places_experiments(markdown: str) -> bool:
 
 def to_html(markdown: str) -> str:
     """Render Markdown without headings or places of its own."""
-    return str(_parser().render(markdown))
+    return tied(_parser().render(markdown))
 
 
 def inline(text: str) -> str:
     """Render one line: emphasis, code, formulas, links."""
-    return str(_parser().renderInline(text))
+    return tied(_parser().renderInline(text))
+
+
+def tied(text: str) -> str:
+    """Keep a number and its per cent sign on one line."""
+    return re.sub(r"(?<=\d) %", "\u202f%", text)
 
 
 def remarks(markdown: str) -> dict[str, str]:
@@ -166,7 +171,7 @@ def _formula(latex: str, options: dict[str, Any]) -> str:
 
 def _render(tokens: Sequence[Token]) -> str:
     parser = _parser()
-    return str(parser.renderer.render(tokens, parser.options, {})).strip()
+    return tied(parser.renderer.render(tokens, parser.options, {})).strip()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import chapter6
 
+TRAINING = ("registry.py", "engine/*.py", "data/*.py", "study/assemble.py")
+SEARCHING = ("search/*.py", "study/searches.py", "jobs/search.py", "jobs/choose.py", "jobs/tune.py")
+
 
 @cache
 def source_digest(*patterns: str) -> str:
@@ -21,4 +24,9 @@ def source_digest(*patterns: str) -> str:
 
 def training_digest() -> str:
     """Return the digest of all code that can change the numbers of a run."""
-    return source_digest("registry.py", "engine/*.py", "data/*.py", "study/assemble.py")
+    return source_digest(*TRAINING)
+
+
+def search_digest() -> str:
+    """Return the digest of all code that can change the course of a search or a tuning."""
+    return source_digest(*TRAINING, *SEARCHING)

@@ -95,7 +95,8 @@ def settings_table(experiment: str, variants: Sequence[Mapping[str, Any]]) -> pd
     rows = []
     for position, variant in enumerate(variants):
         axes = {f"axis.{axis}": level for axis, level in variant["axes"].items()}
-        parameters = {"track": variant["track"], **axes, **flatten(variant["run"])}
+        search = flatten({"search": variant["search"]}) if variant.get("search") else {}
+        parameters = {"track": variant["track"], **axes, **flatten(variant["run"]), **search}
         rows += [
             (experiment, variant["name"], position, variant["label"], parameter, json.dumps(value))
             for parameter, value in parameters.items()

@@ -13,12 +13,16 @@ from pydantic.fields import FieldInfo
 from chapter6.analysis.checks import Check
 from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
+from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import Measurement
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.surfaces import Surface
+from chapter6.engine.training import EarlyStopping
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Family
+from chapter6.search.stopping import StoppingRule
+from chapter6.search.strategies import Strategy
 from chapter6.study import spec
 from chapter6.study.resolve import OWN_KEYS
 from chapter6.study.schema import model_of
@@ -27,11 +31,14 @@ FAMILIES: dict[str, type[Family]] = {
     "Optimizers (`optimizer`)": Optimizer,
     "Activations (`network.activation`)": Activation,
     "Initial weights (`network.initializer`)": Initializer,
+    "Dropout (`network.dropout`)": Dropout,
     "Penalties (`regularizer`)": Regularizer,
     "Surfaces (`surface`)": Surface,
     "Measurements (`record[].measure`)": Measurement,
     "Checks (`claims[].check`, `all_of`, `any_of`)": Check,
     "Figures (`figures[]`)": Figure,
+    "Strategies of search (`strategy` of a variant)": Strategy,
+    "Rules of early stopping (`replay.rule` of a variant)": StoppingRule,
 }
 MODELS: dict[str, type[BaseModel]] = {
     "config.yaml": spec.StudyConfig,
@@ -44,6 +51,13 @@ MODELS: dict[str, type[BaseModel]] = {
     "A run: `network`": spec.NetworkSpec,
     "A run: `record[]`": spec.RecordSpec,
     "A run: `record[].at`": spec.ScheduleSpec,
+    "A run: `network.batch_normalization`": model_of(BatchNormalization),
+    "A run: `stopping`": model_of(EarlyStopping),
+    "An experiment: `search`": spec.SearchSpec,
+    "An experiment: `search.space.<setting>`": spec.DimensionSpec,
+    "A variant of an experiment that searches": spec.WaySpec,
+    "A variant: `replay`": spec.ReplaySpec,
+    "An experiment: `tuning`": spec.TuningSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
 }
 INTRODUCTION = """# Configuration

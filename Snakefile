@@ -1,7 +1,4 @@
 # The study of chapter 6, rule by rule. What is run stands in config/; how it is computed in src/chapter6/.
-configfile: "config/config.yaml"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -17,6 +14,11 @@ rule all:
         paths.page,
         paths.claims(),
         tracked_experiments,
+
+
+onstart:
+    # Not a rule: below a job that has to run, Snakemake looks for no other changes, and ancient input starts nothing.
+    write_json(paths.settings, study.config.model_dump(mode="json"))
 
 
 onerror:

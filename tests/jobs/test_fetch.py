@@ -28,9 +28,7 @@ def test_run_fills_the_directory(tmp_path):
     assert load(tmp_path / "mnist").train_images.shape == (1000, 784)
 
 
-@pytest.mark.parametrize(
-    "checksum", ["train-images", "train-images=12", "images=" + "0" * 64, "=" + "0" * 64]
-)
+@pytest.mark.parametrize("checksum", ["train-images", "train-images=12", "images=" + "0" * 64, "=" + "0" * 64])
 def test_a_checksum_must_name_a_file_and_have_64_digits(checksum, capsys):
     with pytest.raises(SystemExit):
         parse("--checksum", checksum)

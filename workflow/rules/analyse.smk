@@ -5,7 +5,6 @@ rule tabulate:
     input:
         blocks=blocks_of,
         searches=searches_of,
-        settings=ancient(paths.settings),
     output:
         curves=paths.table("{experiment}"),
         settings=paths.table("{experiment}", "settings"),
@@ -23,16 +22,16 @@ rule tabulate:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
+        study=paths.settings,
         variants=variants_digest,
         sources=source_digest("analysis/tables.py", "jobs/tabulate.py"),
     shell:
-        "chapter6 tabulate --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
+        "chapter6 tabulate --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
 
 rule judge:
     input:
         tables=rules.tabulate.output,
-        settings=ancient(paths.settings),
     output:
         paths.claims("{experiment}"),
     log:
@@ -43,16 +42,16 @@ rule judge:
         ENVIRONMENT
     threads: 1
     params:
+        study=paths.settings,
         claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
         sources=source_digest("analysis/*.py"),
     shell:
-        "chapter6 judge --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
+        "chapter6 judge --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
 
 rule collect:
     input:
         claims=[paths.claims(experiment) for experiment in study.experiments],
-        settings=ancient(paths.settings),
     output:
         paths.claims(),
     log:
@@ -63,6 +62,7 @@ rule collect:
         ENVIRONMENT
     threads: 1
     params:
+        study=paths.settings,
         experiments=list(study.experiments),
     shell:
-        "chapter6 collect --study {input.settings} 2> {log}"
+        "chapter6 collect --study {params.study} 2> {log}"

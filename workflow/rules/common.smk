@@ -2,21 +2,34 @@
 import json
 import os
 import re
+import sys
 from dataclasses import asdict
 from hashlib import sha256
+from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
+from chapter6.files import write_json
 from chapter6.registry import StudyError
 from chapter6.study.assemble import needs_mnist
 from chapter6.study.plan import canonical, load_study
 from chapter6.study.references import files_referred
 from chapter6.study.sources import search_digest, source_digest, training_digest
+from chapter6.study.spec import read_config
+
+CONFIG = "config/config.yaml"
+
+try:
+    read_config(Path(CONFIG))  # first: Snakemake's own message would name neither file nor line
+except StudyError as error:
+    sys.exit(str(error))  # an exception would come out with the place of this line and not of the mistake
+
+
+configfile: CONFIG
+
 
 try:
     study = load_study(config)
 except StudyError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(str(error))
 
 paths = study.paths
 data = study.config.data
@@ -93,4 +106,6 @@ def variants_digest(wildcards):
 
 
 def tracked_experiments(wildcards):
-    return [paths.tracked(experiment) for experiment in study.experiments] if study.config.tracking.enabled else []
+    """The stamps, and the database itself: a file that only other jobs read is not missed when it is gone."""
+    stamps = [paths.tracked(experiment) for experiment in study.experiments]
+    return [*DATABASE, *stamps] if study.config.tracking.enabled else []

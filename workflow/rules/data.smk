@@ -24,20 +24,3 @@ rule mnist:
     shell:
         "chapter6 fetch --directory {params.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q} 2>&1"
         " | tee {log}"
-
-
-# The configuration in force, for the jobs after training.
-rule settings:
-    output:
-        paths.settings,
-    log:
-        paths.logs("settings"),
-    benchmark:
-        paths.benchmark("settings")
-    conda:
-        ENVIRONMENT
-    threads: 1
-    params:
-        config=study.config.model_dump_json(),
-    shell:
-        "chapter6 settings --config {params.config:q} --output {output} 2> {log}"

@@ -2,7 +2,6 @@
 rule draw:
     input:
         tables=rules.tabulate.output,
-        settings=ancient(paths.settings),
     output:
         directory(paths.figures("{experiment}")),
     log:
@@ -15,10 +14,11 @@ rule draw:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
+        study=paths.settings,
         figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
         sources=source_digest("figures/*.py"),
     shell:
-        "chapter6 draw --study {input.settings} --experiment {wildcards.experiment} 2> {log}"
+        "chapter6 draw --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
 
 rule page:
@@ -26,7 +26,6 @@ rule page:
         figures=[paths.figures(experiment) for experiment in study.experiments],
         claims=[paths.claims(experiment) for experiment in study.experiments],
         text=collect("reports/text/en/{name}.md", name=glob_wildcards("reports/text/en/{name}.md").name),
-        settings=ancient(paths.settings),
     output:
         paths.page,
     log:
@@ -39,7 +38,8 @@ rule page:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
+        study=paths.settings,
         experiments=digest([experiment.spec for experiment in study.experiments.values()]),
         sources=source_digest("report/*.py", "report/*/*"),
     shell:
-        "chapter6 render --study {input.settings} 2> {log}"
+        "chapter6 render --study {params.study} 2> {log}"

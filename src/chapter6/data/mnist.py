@@ -67,9 +67,7 @@ def load(directory: Path) -> Dataset:
         for name, array in arrays.items():
             if array.dtype != np.uint8 or list(array.shape) != record["files"][name]["shape"]:
                 raise ValueError(f"{name}.npy is not the array that {DIGEST} describes")
-        return Dataset(
-            **{name.replace("-", "_"): array for name, array in arrays.items()}, digest=record["digest"]
-        )
+        return Dataset(**{name.replace("-", "_"): array for name, array in arrays.items()}, digest=record["digest"])
     except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
         advice = f"fetch it again: chapter6 fetch --directory {directory}"
         raise DataError(f"No complete MNIST in {directory} ({error}); {advice}") from error
@@ -80,12 +78,8 @@ def store(directory: Path, files: Mapping[str, bytes]) -> None:
     arrays = {name: idx.parse(files[name], part.axes) for name, part in PARTS.items()}
     for split in ("train", "test"):
         _check_pair(split, arrays[f"{split}-images"], arrays[f"{split}-labels"])
-    flat = {
-        name: array.reshape(len(array), -1) if array.ndim > 1 else array for name, array in arrays.items()
-    }
-    described = {
-        name: {"sha256": sha256(files[name]), "shape": list(array.shape)} for name, array in flat.items()
-    }
+    flat = {name: array.reshape(len(array), -1) if array.ndim > 1 else array for name, array in arrays.items()}
+    described = {name: {"sha256": sha256(files[name]), "shape": list(array.shape)} for name, array in flat.items()}
     lines = "".join(f"{name} {entry['sha256']}\n" for name, entry in described.items())
     record = {"digest": sha256(lines.encode()), "files": described}
 

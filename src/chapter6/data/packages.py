@@ -41,9 +41,7 @@ def rewrite_table(package: Path, split: str, folder: Path) -> None:
         rows = np.loadtxt(table, np.uint8, delimiter=",", skiprows=1, ndmin=2)
         images = rows[:, 1:].reshape(len(rows), SIDE, SIDE)
     except ValueError as error:
-        raise DataError(
-            f"{TABLES[split]} is not a table of labels and {SIDE * SIDE} pixels ({error})"
-        ) from error
+        raise DataError(f"{TABLES[split]} is not a table of labels and {SIDE * SIDE} pixels ({error})") from error
     (folder / PARTS[f"{split}-images"].file).write_bytes(idx.build(images))
     (folder / PARTS[f"{split}-labels"].file).write_bytes(idx.build(rows[:, 0]))
 

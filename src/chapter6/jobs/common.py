@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chapter6.files import read_json
 from chapter6.registry import StudyError
 from chapter6.study.plan import Experiment, Study, load_study
-from chapter6.study.spec import read_yaml
+from chapter6.study.spec import read_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def add_overrides(parser: ArgumentParser) -> None:
 
 def overridden_study(args: Namespace) -> Study:
     """Load the study of config/config.yaml with the overrides laid over it."""
-    raw = read_yaml(Path("config/config.yaml"))
+    raw = read_config(Path("config/config.yaml"))
     return load_study(raw | {key: value for key in ("preset", "only") if (value := getattr(args, key))})
 
 

@@ -61,7 +61,10 @@ def _assignment(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise StudyError(f"--set {text}: expected KEY=VALUE")
-    return nested(key, yaml.safe_load(value))
+    try:
+        return nested(key, yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise StudyError(f"--set {text}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 class _ProgressLine:

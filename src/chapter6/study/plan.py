@@ -30,7 +30,7 @@ from chapter6.study.spec import (
     WaySpec,
     load_config,
     load_experiment,
-    read_yaml,
+    read_config,
 )
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class Study:
 def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -> Study:
     """Load and validate the whole study; ``raw`` is the configuration (read from its file if None)."""
     root = root or Path()
-    config = load_config(read_yaml(root / "config/config.yaml") if raw is None else raw)
+    config = load_config(read_config(root / "config/config.yaml") if raw is None else raw)
     folder = root / config.experiments
     specs: dict[str, ExperimentSpec] = {}
     places: dict[str, Path] = {}

@@ -111,7 +111,7 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _rows(model: type[BaseModel]) -> Iterator[str]:
-    properties = model.model_json_schema()["properties"]
+    properties = model.model_json_schema(mode="serialization")["properties"]  # without bare kinds
     for name, field in model.model_fields.items():
         if name != "kind":
             cells = (f"`{name}`", _type(properties[name]), _default(field), field.description or "")

@@ -39,7 +39,8 @@ def member_of(family: type[Family]) -> Any:
     models = tuple(model_of(member) for member in family.members.values())  # type: ignore[arg-type]
     union = Union[models] if len(models) > 1 else models[0]  # noqa: UP007 (a union built at run time)
     tagged = Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union
-    return Annotated[tagged, BeforeValidator(_expand_kind)]
+    written = tagged | Literal[tuple(family.members)]  # in JSON schema, the bare kind will do as well
+    return Annotated[tagged, BeforeValidator(_expand_kind, json_schema_input_type=written)]
 
 
 def _expand_kind(value: Any) -> Any:

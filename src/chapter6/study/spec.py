@@ -112,6 +112,8 @@ class RunSpec(Model):
     def _fits_together(self) -> RunSpec:
         if (self.network is None) == (self.surface is None):
             raise ValueError("a run trains either a network or a point on a surface: give one of the two")
+        if self.steps and self.network and self.data.source == "noise":
+            raise ValueError("noise has no labels to learn: steps must be 0")
         if self.steps and self.optimizer is None:
             raise ValueError("a run of one step or more needs an optimizer")
         if self.stopping and (not self.data.validation or self.members > 1):
@@ -310,6 +312,14 @@ def read_yaml(path: Path) -> Any:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the study's configuration as its author wrote it."""
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path}: expected keys and values, not {type(raw).__name__}")
+    return raw
 
 
 def load_experiment(path: Path) -> ExperimentSpec:

@@ -1,0 +1,3 @@
+from workflow.fixtures import finished
+
+__all__ = ["finished"]

@@ -1,0 +1,89 @@
+"""A study of two small experiments without MNIST, in the current folder, and its jobs called as commands are."""
+
+import json
+import re
+from argparse import ArgumentParser
+from importlib import import_module
+from pathlib import Path
+
+from chapter6.study.plan import Study, load_study
+
+EXTRACT = Path(__file__).parents[1] / "extract"
+CONFIG = {"replicates": 2, "presets": {"full": {}, "quick": {"replicates": 1, "max_steps": 5}}}
+BOWL = """\
+id: 6.1-bowl
+title: A bowl
+question: Which rule swings less?
+base: {surface: bowl, steps: 30, record: [{measure: position, at: {}}]}
+variants:
+  sgd: {label: SGD, optimizer: {kind: sgd, learning_rate: 0.95}, replicates: 1}
+  adam: {label: Adam, optimizer: {kind: adam, learning_rate: 0.3}, replicates: 1}
+claims:
+  - id: C02
+    says: SGD swings more.
+    check: {kind: ordering, exact: true, metric: y, split: train, summary: sign_changes, higher: sgd, than: adam}
+  - id: C01
+    says: Adam swings more.
+    check: {kind: ordering, exact: true, metric: y, split: train, summary: sign_changes, higher: adam, than: sgd}
+"""
+NOISE = """\
+id: 6.2-noise
+title: Noise
+question: What is kept?
+base:
+  data: {source: noise, examples: 50, inputs: 6}
+  network: {hidden: [5, 5], outputs: 3, activation: relu}
+  optimizer: {kind: sgd, learning_rate: 0.1}
+  steps: 0
+  record: [{measure: activations, at: end}]
+variants:
+  he: {network: {initializer: he}}
+  small: {network: {initializer: {kind: normal, std: 0.01}}}
+claims:
+  - id: C00
+    says: Small weights let activations shrink.
+    check:
+      {kind: layer_ratio, metric: activation_std, layer: layer-2, reference: layer-1, variants: [small], below: 0.5}
+"""
+
+
+def write_study(**config: object) -> Study:
+    """Write configuration and experiments into the current folder; return the study."""
+    folder = Path("config/experiments")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in {"bowl": BOWL, "noise": NOISE}.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    Path("config/config.yaml").write_text(json.dumps(CONFIG | config), encoding="utf-8")
+    return load_study()
+
+
+def fetch_extract() -> None:
+    """Put the extract of MNIST into the folder data, as arrays."""
+    stated = re.findall(r"^\| `(.*)-idx\d-ubyte\.gz` .*`([0-9a-f]{64})`", (EXTRACT / "README.md").read_text(), re.M)
+    checksums = [f"--checksum={name.replace('t10k', 'test')}={value}" for name, value in stated]
+    call("fetch", "--directory", "data", "--mirror", str(EXTRACT), "--cache", "", *checksums)
+
+
+def call(command: str, *arguments: str) -> None:
+    """Run a command on its arguments; a mistake comes out as the exception."""
+    job = import_module(f"chapter6.jobs.{command}")
+    parser = ArgumentParser()
+    job.add_arguments(parser)
+    job.run(parser.parse_args(arguments))
+
+
+def train(study: Study, experiment: str) -> None:
+    """Train everything of an experiment."""
+    for block in study.blocks(experiment):
+        train_block(block.variant.canonical, block.first, block.last, *_place(study, experiment, block))
+
+
+def train_block(run: str, first: int, last: int, output: str, variant: str = "v", experiment: str = "e") -> None:
+    """Train replicates of one run."""
+    names = ("--experiment", experiment, "--variant", variant, "--output", output)
+    call("train", *names, "--run", run, "--first", str(first), "--last", str(last), "--seed", "6", "--data", "data")
+
+
+def _place(study, experiment, block):
+    name = block.variant.name
+    return study.paths.block(experiment, name, block.first, block.last), name, experiment

@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from .small import call, train, write_study
+
+KEYS = {"id", "experiment", "statement", "verdict", "estimate", "low", "high", "replicates", "parts"}
+PART_KEYS = {
+    *("track", "variants", "metric", "margin", "estimate", "low", "high", "confidence", "correction"),
+    *("replicates", "verdict"),
+}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_study()
+
+
+def judge(study, experiment, *arguments):
+    train(study, experiment)
+    call("tabulate", "--experiment", experiment, *arguments)
+    call("judge", "--experiment", experiment, *arguments)
+    return json.loads(Path(study.paths.claims(experiment)).read_text())
+
+
+def test_verdicts_come_from_the_tables(study):
+    claims = judge(study, "6.1-bowl")
+    assert [(claim["id"], claim["statement"], claim["verdict"]) for claim in claims] == [
+        ("C02", "SGD swings more.", "supported"),
+        ("C01", "Adam swings more.", "contradicted"),
+    ]
+    for claim in claims:
+        assert claim.keys() >= KEYS
+        assert claim["experiment"] == "6.1-bowl"
+        assert claim["preview"] is False
+        for part in claim["parts"]:
+            assert part.keys() >= PART_KEYS
+        leading = {name: claim[name] for name in ("estimate", "low", "high", "replicates", "verdict")}
+        assert any(leading.items() <= part.items() for part in claim["parts"])
+    assert claims[0]["estimate"] == -claims[1]["estimate"] > 0
+
+
+def test_a_reduced_budget_makes_a_preview(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = write_study(preset="quick")
+    (claim,) = judge(study, "6.2-noise")
+    assert study.paths.claims("6.2-noise") == "results-quick/claims/6.2-noise.json"
+    assert claim["preview"] is True
+    assert claim["replicates"] == 1
+
+
+def test_an_experiment_without_claims_has_an_empty_list(study):
+    path = Path("config/experiments/bowl.yaml")
+    text = path.read_text()
+    path.write_text(text[: text.index("claims:")])
+    assert judge(study, "6.1-bowl") == []

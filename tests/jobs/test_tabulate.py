@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chapter6.engine.training import Curve
+from chapter6.files import write_json
+from chapter6.registry import StudyError
+from chapter6.study.records import read_curves, write_curves
+
+from .small import call, train, write_study
+
+COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_study()
+
+
+def tabulate(experiment):
+    call("tabulate", "--experiment", experiment)
+    return {
+        path.name.removeprefix(f"{experiment}.").removesuffix("parquet").removesuffix("."): pd.read_parquet(path)
+        for path in Path("results/tables").glob(f"{experiment}*.parquet")
+    }
+
+
+@pytest.mark.parametrize("experiment", ["6.1-bowl", "6.2-noise"])
+def test_the_table_holds_the_numbers_of_the_runs(study, experiment):
+    train(study, experiment)
+    table = tabulate(experiment)[""]
+    assert list(table.columns) == COLUMNS
+    count = 0
+    for variant in study.experiments[experiment].variants.values():
+        for replicate in range(variant.replicates):
+            curves = read_curves(f"results/runs/{experiment}/{variant.name}/replicate-{replicate}.npz")
+            own = table[(table["variant"] == variant.name) & (table["replicate"] == replicate)]
+            for (split, metric), (steps, values) in curves.items():
+                if values.ndim == 1:
+                    rows = own[(own["split"] == split) & (own["metric"] == metric)]
+                    assert rows["step"].tolist() == steps.tolist()
+                    assert rows["value"].tolist() == values.tolist()
+                    count += len(rows)
+    assert count == len(table) > 0
+    assert set(table["experiment"]) == {experiment}
+
+
+def test_beside_it_stand_settings_runs_histograms_and_a_summary(study):
+    train(study, "6.2-noise")
+    tables = tabulate("6.2-noise")
+    settings = tables["settings"].set_index(["variant", "parameter"])["value"]
+    assert json.loads(settings["small", "network.initializer.std"]) == 0.01
+    assert json.loads(settings["he", "network.hidden"]) == [5, 5]
+    runs = tables["runs"]
+    assert runs[["variant", "replicate", "outcome"]].to_numpy().tolist() == [
+        [variant, replicate, "finished"] for variant in ("he", "small") for replicate in (0, 1)
+    ]
+    histogram = tables["histograms"].query("variant == 'small' and replicate == 1 and metric == 'histogram/layer-1'")
+    (shares,) = read_curves("results/runs/6.2-noise/small/replicate-1.npz")["train", "histogram/layer-1"][1]
+    assert histogram["share"].tolist() == shares.tolist()
+    assert histogram["left"].tolist()[1:] == histogram["right"].tolist()[:-1]
+    summary = pd.read_csv("results/tables/6.2-noise.csv")
+    row = summary.query("variant == 'he' and metric == 'activation_std/layer-1'").iloc[0]
+    values = tables[""].query("variant == 'he' and metric == 'activation_std/layer-1'")["value"]
+    assert row["mean"] == pytest.approx(values.mean(), rel=1e-5)
+    assert row["low"] < row["mean"] < row["high"]
+    assert row["replicates"] == 2
+
+
+def test_what_is_not_finite_is_left_out_and_the_outcome_says_why(study):
+    train(study, "6.1-bowl")
+    folder = Path("results/runs/6.1-bowl/sgd")
+    curve = Curve([0, 1, 2, 3], [1.0, np.inf, np.nan, 4.0])
+    record = json.loads((folder / "replicate-0.json").read_text())
+    digest = write_curves(folder / "replicate-0.npz", {("train", "y"): curve})
+    write_json(folder / "replicate-0.json", record | {"curves": digest, "outcome": "diverged", "steps": 3})
+    tables = tabulate("6.1-bowl")
+    rows = tables[""].query("variant == 'sgd'")
+    assert rows[["step", "value"]].to_numpy().tolist() == [[0, 1.0], [3, 4.0]]
+    assert tables["runs"].set_index("variant")["outcome"].to_dict() == {"sgd": "diverged", "adam": "finished"}
+
+
+@pytest.mark.parametrize("name", ["replicate-1.npz", "replicate-1.json"])
+@pytest.mark.parametrize("harm", ["missing", "truncated"])
+def test_a_missing_or_damaged_replicate_says_what_to_do(study, name, harm):
+    train(study, "6.2-noise")
+    path = Path("results/runs/6.2-noise/small") / name
+    content = path.read_bytes()
+    path.unlink()
+    if harm == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StudyError, match=r"replicate-1.*; delete results/runs/6\.2-noise/small and start"):
+        tabulate("6.2-noise")
+    assert not Path("results/tables/6.2-noise.parquet").exists()
+
+
+@pytest.mark.usefixtures("study")
+def test_an_unknown_experiment():
+    with pytest.raises(StudyError, match=r"'6\.9'; choose from \['6\.1-bowl', '6\.2-noise'\]"):
+        tabulate("6.9")

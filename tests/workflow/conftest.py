@@ -1,0 +1,3 @@
+from .fixtures import finished, fresh, project
+
+__all__ = ["finished", "fresh", "project"]

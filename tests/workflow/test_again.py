@@ -1,0 +1,155 @@
+"""A second run does what a change asks for, and nothing else."""
+
+import os
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from .project import RUNS_IN_MLFLOW, blocks
+
+pytestmark = pytest.mark.workflow
+
+FOLLOWS = {"tabulate", "judge", "draw", "page", "collect", "track_experiment", "all"}
+CHANGES = {
+    "a learning rate": (
+        ("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2"),
+        {"results/runs/6.1-net/fast/replicates-0-1.json"},
+        FOLLOWS,
+    ),
+    "a variant's label": (
+        ("config/small/6.1-bowl.yaml", "label: SGD", "label: plain"),
+        set(),
+        FOLLOWS,
+    ),
+    "a claim": (
+        ("config/small/6.1-net.yaml", "summary: mean", "summary: last"),
+        set(),
+        {"judge", "collect", "page", "track_experiment", "all"},
+    ),
+    "a caption": (
+        ("config/small/6.1-net.yaml", "Loss of the", "The loss of"),
+        set(),
+        {"draw", "page", "track_experiment", "all"},
+    ),
+    "a question": (("config/small/6.1-net.yaml", "Which learning", "What learning"), set(), {"page", "all"}),
+    "the prose": (("reports/text/en/6.1.md", "# ", "# On "), set(), {"page", "all"}),
+    "the engine": (
+        ("src/chapter6/engine/training.py", '"""The only training loop."""', '"""The training loop."""'),
+        set(blocks(10)),
+        FOLLOWS,
+    ),
+    "the figures' style": (
+        ("src/chapter6/figures/style.py", "\n\nfrom __future__", "\n\n# Changed.\nfrom __future__"),
+        set(),
+        {"draw", "page", "track_experiment", "all"},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_re_runs_what_depends_on_it(project, change):
+    (name, old, new), trained, followed = CHANGES[change]
+    if change == "the prose":
+        text = (project / name).read_text(encoding="utf-8")
+        (project / name).write_text(text + "\nOne more word.\n", encoding="utf-8")
+    else:
+        project.edit(name, old, new)
+    planned = project.planned()
+    assert planned.pop("train", set()) == trained
+    assert planned.keys() == followed
+    if change in ("a learning rate", "a claim"):
+        assert planned["judge"] == {"results/claims/6.1-net.json"}
+        assert planned["track_experiment"] == {"results/tracking/6.1-net.json"}
+
+
+def test_nothing_changed_is_nothing_done(project):
+    before = project.started()
+    done = project.snakemake()
+    assert done.status == 0
+    assert "Nothing to be done" in done.output
+    for file in [*(project / "config").rglob("*.yaml"), *(project / "data").rglob("*.*")]:
+        os.utime(file)
+    assert project.planned() == {}
+    assert project.started() == before
+
+
+def test_more_replicates_train_only_the_new_ones(project):
+    planned = project.planned("--config", "replicates=3")
+    assert planned["train"] == {block.replace("-0-1", "-0-2") for block in blocks(10) if "0-1" in block}
+    assert planned.keys() >= FOLLOWS
+    before, curves = project.started(), project.curves()
+    done = project.snakemake("results/tables/6.1-net.parquet", "--config", "replicates=3")
+    assert done.status == 0, done.output
+    after = project.started()
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {
+        f"results/runs/6.1-net/{variant}/replicate-2.json" for variant in ("slow", "fast")
+    }
+    assert curves.items() < project.curves().items()
+    table = pd.read_parquet(project / "results/tables/6.1-net.parquet")
+    assert set(table["replicate"]) == {0, 1, 2}
+
+
+def test_other_blocks_of_replicates_train_nothing_again(project):
+    before, curves = project.started(), project.curves()
+    done = project.snakemake(*blocks(1), "--config", "replicates_per_job=1")
+    assert done.status == 0, done.output
+    assert all((project / block).exists() for block in blocks(1))
+    assert project.started() == before
+    assert project.curves() == curves
+
+
+def test_bits_depend_neither_on_cores_nor_order_nor_blocks(fresh, finished):
+    last = blocks(1)[-1]
+    done = fresh.snakemake(*blocks(1), "--prioritize", last, "--config", "replicates_per_job=1", cores=1)
+    assert done.status == 0, done.output
+    first = min(fresh.started().items(), key=lambda item: item[1])[0]
+    assert first == last.replace("replicates-1-1", "replicate-1")
+    assert fresh.curves() == finished.curves()
+
+
+def test_a_selection_and_the_whole_again_lose_nothing(project):
+    """A change of the configuration hides no other change."""
+    project.edit("config/small/6.1-net.yaml", "summary: mean", "summary: last")
+    selected = project.planned("--config", "only=6.1-bowl")
+    assert selected.keys() <= {"page", "collect", "store", "track_experiment", "settings", "all"}
+    done = project.snakemake("results/claims.json", "--config", "only=6.1-bowl")
+    assert done.status == 0, done.output
+    planned = project.planned()
+    assert planned["judge"] == {"results/claims/6.1-net.json"}
+    assert planned.keys().isdisjoint({"train", "tabulate", "draw"})
+    assert {"collect", "page"} <= planned.keys()
+
+
+def test_a_preset_has_its_own_results(project):
+    planned = project.planned("--config", "preset=quick")
+    files = set.union(*planned.values())
+    assert planned["train"] == {
+        block.replace("results/", "results-quick/").replace("0-1.json", "0-0.json") for block in blocks(10)
+    }
+    own = ("results-quick/", "reports/html-quick/", "mlflow-quick.db")
+    assert [file for file in files if not file.startswith(own)] == []
+
+
+def test_the_database_is_rebuilt_from_the_results(project):
+    (project / "mlflow.db").unlink()
+    done = project.snakemake("track")
+    assert done.status == 0, done.output
+    rebuilt = runs_in_mlflow(project)
+    assert {name: len(found) for name, found in rebuilt.items()} == RUNS_IN_MLFLOW
+    assert "Nothing to be done" in project.snakemake("track").output
+    (project / "results/tracking/6.1-bowl.json").unlink()  # as if it had not been mirrored
+    done = project.snakemake("track")
+    assert done.status == 0, done.output
+    assert (project / "results/tracking/6.1-bowl.json").exists()
+    assert runs_in_mlflow(project) == rebuilt
+
+
+def runs_in_mlflow(project):
+    """Identities of all runs by experiment, deleted ones left out."""
+    client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    return {
+        name: {run.info.run_id for run in client.search_runs([client.get_experiment_by_name(name).experiment_id])}
+        for name in RUNS_IN_MLFLOW
+    }

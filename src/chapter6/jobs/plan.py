@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
 from chapter6.jobs.common import add_overrides, overridden_study
-from chapter6.study.plan import Block, Study
+from chapter6.study.plan import Experiment, Study
 
 OVERHEAD_SECONDS = 90.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
 JOB_SECONDS = 0.5  # start-up of a training job
@@ -28,31 +29,55 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--cores", type=int, default=1)
 
 
+@dataclass(frozen=True)
+class Job:
+    """A job that trains: ``runs`` times the same ``run``, told by its output."""
+
+    output: str
+    run: Mapping[str, Any]
+    runs: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its output is there; whether it is still true, Snakemake finds out."""
+        return Path(self.output).exists()
+
+
 def run(args: Namespace) -> None:
     """Print the plan."""
     study = overridden_study(args)
-    blocks = {name: list(study.blocks(name)) for name in study.experiments}
-    due = [b for name in blocks for b in blocks[name] if not _is_done(study, name, b)]
-    total = sum(map(len, blocks.values()))
-    runs = sum(v.replicates for e in study.experiments.values() for v in e.variants.values())
+    jobs = [job for experiment in study.experiments.values() for job in _jobs(study, experiment)]
+    due = [job for job in jobs if not job.is_done]
     rate = _multiplications_per_second()
-    seconds = sum(_seconds(block, rate) for block in due) / args.cores
-    seconds += OVERHEAD_SECONDS * len(due) / max(total, 1) / min(args.cores, 2)
-    disk = sum(_numbers(block) for block in due) * BYTES_A_NUMBER * COPIES
+    seconds = sum(_seconds(job, rate) for job in due) / args.cores
+    seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
+    disk = sum(_numbers(job) for job in due) * BYTES_A_NUMBER * COPIES
     sys.stdout.write(
-        f"{len(study.experiments)} experiments, {runs} runs in {total} training jobs, {total - len(due)} of them done"
-        f" already.\nAbout {_duration(seconds)} on {args.cores} cores, about {disk / 1e6 + 60:.0f} MB of disk"
-        f" (and 55 MB for MNIST).\n"
+        f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
+        f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
+        f" about {disk / 1e6 + 60:.0f} MB of disk (and 55 MB for MNIST).\n"
     )
 
 
-def _is_done(study: Study, experiment: str, block: Block) -> bool:
-    return Path(study.paths.block(experiment, block.variant.name, block.first, block.last)).exists()
+def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
+    """Yield every job of an experiment that trains."""
+    paths, name = study.paths, experiment.id
+    for block in study.blocks(name):
+        output = paths.block(name, block.variant.name, block.first, block.last)
+        yield Job(output, block.variant.run, block.last - block.first + 1)
+    for of, tuning in experiment.tunings.items():
+        yield Job(paths.tuning(name, of), tuning.run, len(tuning.candidates))
+    for variant in experiment.variants.values():
+        for replicate in range(variant.replicates if variant.search else 0):
+            for number, trials in enumerate(variant.rounds, start=1):
+                yield Job(paths.search_round(name, variant.name, replicate, number), variant.run, trials)
+            retrains = variant.search["retrains"] if variant.search else 0
+            yield Job(paths.chosen(name, variant.name, replicate), variant.run, retrains)
 
 
-def _seconds(block: Block, rate: float) -> float:
+def _seconds(job: Job, rate: float) -> float:
     """Estimate a training job from the multiplications of its matrix products."""
-    run = block.variant.run
+    run = job.run
     if run["network"] is None:
         return JOB_SECONDS
     weights = sum(a * b for a, b in pairwise(_widths(run)))
@@ -63,8 +88,7 @@ def _seconds(block: Block, rate: float) -> float:
     for record in run["record"]:
         times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
         readings += times * _reading_seconds(record["measure"], run, forward, weights / rate)
-    replicates = block.last - block.first + 1
-    return JOB_SECONDS + replicates * float(run["steps"] * update + readings)
+    return float(JOB_SECONDS + job.runs * run["members"] * (run["steps"] * update + readings))
 
 
 def _reading_seconds(measure: Mapping[str, Any], run: Mapping[str, Any], batch: float, example: float) -> float:
@@ -82,13 +106,13 @@ def _widths(run: Mapping[str, Any]) -> list[int]:
     return [run["data"]["inputs"], *network["hidden"], *([network["outputs"]] if network["outputs"] else [])]
 
 
-def _numbers(block: Block) -> int:
-    """Estimate how many numbers the block's curves hold."""
+def _numbers(job: Job) -> int:
+    """Estimate how many numbers the job's curves hold."""
     points = 0
-    for record in block.variant.run["record"]:
+    for record in job.run["record"]:
         times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
         points += times * len(Measurement.build(record["measure"]).metrics)
-    return points * (block.last - block.first + 1)
+    return points * job.runs
 
 
 def _multiplications_per_second() -> float:

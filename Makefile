@@ -7,7 +7,8 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SNAKEMAKE = snakemake --cores $(CORES) --logger rich
+# Bars with counts on a terminal, plain lines elsewhere.
+SNAKEMAKE = snakemake --cores $(CORES) $(shell test -t 2 && echo --logger rich)
 only = $(if $(ONLY),only=$(ONLY))
 
 .DEFAULT_GOAL := help
@@ -26,12 +27,12 @@ $(READY): requirements.lock pyproject.toml
 
 study: $(READY) ## run the whole study (ONLY=6.1-mnist for one experiment, CORES=2) and say where the page is
 	@chapter6 plan --cores $(CORES) $(if $(ONLY),--only $(ONLY))
-	@$(SNAKEMAKE) $(if $(only),--config $(only))
+	@$(SNAKEMAKE) $(if $(only),--config $(only)) || { chapter6 where; exit 1; }
 	@chapter6 where
 
 quick: $(READY) ## the whole study at 2 replicates and reduced budgets, in results-quick/
 	@chapter6 plan --preset quick --cores $(CORES) $(if $(ONLY),--only $(ONLY))
-	@$(SNAKEMAKE) --config preset=quick $(only)
+	@$(SNAKEMAKE) --config preset=quick $(only) || { chapter6 where --preset quick; exit 1; }
 	@chapter6 where --preset quick
 
 test: $(READY) ## run the tests

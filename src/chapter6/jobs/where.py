@@ -18,9 +18,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Print both, and how the verdicts are spread."""
     study = overridden_study(args)
-    verdicts = [claim["verdict"] for claim in read_json(study.paths.claims())]
-    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
-    sys.stdout.write(f"\nThe report: {Path(study.paths.page).resolve().as_uri()}\n")
-    sys.stdout.write(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
+    page, claims = Path(study.paths.page), Path(study.paths.claims())
+    if not page.exists():
+        sys.stdout.write("\nThere is no report yet.\n")
+        return
+    sys.stdout.write(f"\nThe report: {page.resolve().as_uri()}\n")
+    if claims.exists():
+        verdicts = [claim["verdict"] for claim in read_json(claims)]
+        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
+        sys.stdout.write(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
     if study.config.tracking.enabled:
-        sys.stdout.write("The runs: make ui, then http://127.0.0.1:5000\n")
+        sys.stdout.write("The runs: make ui, then http://127.0.0.1:5000/#/experiments?workflowType=machine_learning\n")

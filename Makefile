@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 ONLY ?=
+DB ?= mlflow.db
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 READY := .venv/.ready
@@ -46,8 +47,8 @@ lint: $(READY) ## ruff, mypy, import-linter, snakemake --lint, snakefmt
 	snakemake --lint
 	snakefmt --check Snakefile workflow
 
-ui: $(READY) ## open MLflow's UI on loopback
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+ui: $(READY) ## open MLflow's UI on loopback (DB=mlflow-quick.db after make quick)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri sqlite:///$(DB) --host 127.0.0.1 --port 5000
 
 reference: $(READY) ## write config/README.md and config/schema.json from the code
 	chapter6 reference

@@ -53,13 +53,13 @@ def test_summaries_of_place_move_with_the_curve_and_those_of_change_do_not(value
     assert variation(moved) == pytest.approx(variation(curve), abs=1e-9)
 
 
-def test_the_gap_is_taken_where_both_splits_were_recorded():
+def test_the_gap_is_taken_where_train_was_recorded_and_test_is_interpolated_never_extrapolated():
     made = tables(
-        ("train", "accuracy", {"plain": [{1: 0.2, 2: 0.6, 3: 1.0}]}),
+        ("train", "accuracy", {"plain": [{1: 0.2, 2: 0.6, 3: 1.0, 4: 1.0}]}),
         ("test", "accuracy", {"plain": [{1: 0.2, 3: 0.7}]}),
     )
     assert readings(made, Quantity("gap"), ["plain"])["plain"][0] == pytest.approx(0.3)
-    assert readings(made, Quantity("gap", summary="total"), ["plain"])["plain"][0] == pytest.approx(0.3)
+    assert readings(made, Quantity("gap", summary="total"), ["plain"])["plain"][0] == pytest.approx(0 + 0.15 + 0.3)
 
 
 def test_a_number_is_read_when_another_reaches_its_target_and_missing_where_it_never_does():

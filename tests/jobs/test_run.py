@@ -64,7 +64,10 @@ BAD = {
     "no value": (["6.1-bowl", "adam", "--set", "steps"], ["--set steps", "KEY=VALUE"]),
     "unknown variant": (["6.1-bowl", "adm"], ["6.1-bowl", "'adm'", "sgd, adam"]),
     "unknown experiment": (["6.1-bwl", "adam"], ["'6.1-bwl'", "6.1-bowl", "6.2-noise"]),
-    "no data": (["6.2-noise", "he", "--set", "data={source: mnist, inputs: 784}"], ["data/mnist", "chapter6 fetch"]),
+    "no data": (
+        ["6.2-noise", "he", "--set", "data={source: mnist, inputs: 784}", "--set", "network.outputs=10"],
+        ["data/mnist", "chapter6 fetch"],
+    ),
 }
 
 

@@ -90,6 +90,6 @@ def test_an_experiments_own_replicates_win_over_the_studys(demo):
 
 def test_only_selects(project):
     project()
-    project({"id": "9.9-other"}, name="9.9-other.yaml")
+    project({"id": "9.9-other", "claims": []}, name="9.9-other.yaml")
     study = load_study({"only": "9.9-other"}, root=project())
     assert list(study.experiments) == ["9.9-other"]

@@ -40,6 +40,6 @@ rule page:
     params:
         study=paths.settings,
         experiments=digest([experiment.spec for experiment in study.experiments.values()]),
-        sources=source_digest("report/*.py", "report/*/*"),
+        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py"),
     shell:
         "chapter6 render --study {params.study} 2> {log}"

@@ -93,7 +93,8 @@ def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iter
     if head in ("best", "trial"):
         return _over_trials(tables, tail, chosen, variants, best=head == "best")
     found = _recorded(tables, metric, chosen, variants)
-    gone = diverged_runs(tables, variants)
+    of_trials = {run.trial != NO_TRIAL for run in found}  # the choice of a search has other splits than its trials
+    gone = [run for run in diverged_runs(tables, variants) if not of_trials or (run.trial != NO_TRIAL) in of_trials]
     finished = {run: curve for run, curve in found.items() if run not in gone}
     for run in gone:
         fellows = [curve for other, curve in finished.items() if other.variant == run.variant]
@@ -159,12 +160,15 @@ def _carried_on(curve: Curve | None, ends: Array, metric: str) -> Curve:
 
 
 def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
+    """Train accuracy less the other split's, wherever train accuracy is recorded; the other is interpolated."""
     train = read_curves(tables, "accuracy", "train", variants)
     other = read_curves(tables, "accuracy", split, variants)
     gaps = {}
     for run in train.keys() & other.keys():
-        steps, here, there = np.intersect1d(train[run].steps, other[run].steps, return_indices=True)
-        gaps[run] = Curve(steps, train[run].readings[here] - other[run].readings[there])
+        steps, readings = other[run].steps, other[run].readings
+        within = (train[run].steps >= steps[0]) & (train[run].steps <= steps[-1])
+        at = train[run].steps[within]
+        gaps[run] = Curve(at, train[run].readings[within] - np.interp(at, steps, readings))
     return gaps
 
 

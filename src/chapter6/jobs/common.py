@@ -44,7 +44,12 @@ def overridden_study(args: Namespace) -> Study:
 
 def study_of(args: Namespace) -> Study:
     """Load the study that ``--study`` names."""
-    return load_study(read_json(args.study) if args.study else None)
+    try:
+        return load_study(read_json(args.study) if args.study else None)
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            f"--study {args.study}: cannot be read ({error}); snakemake writes it when it starts"
+        ) from None
 
 
 def experiment_of(study: Study, name: str) -> Experiment:

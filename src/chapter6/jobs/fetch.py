@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 from pathlib import Path
 
@@ -37,12 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=SHA256",
         help=f"of an uncompressed file that is not the original, NAME being one of {', '.join(PARTS)}",
     )
+    parser.add_argument("--log", type=Path, help="file that keeps the messages; the progress bar stays on the terminal")
 
 
 def run(args: argparse.Namespace) -> None:
     """Fetch what the options ask for. Raises DataError."""
     from chapter6.data.fetching import CHECKSUMS, DEFAULT_MIRRORS, cache_folder, fetch
 
+    if args.log:
+        logging.getLogger().addHandler(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
     fetch(
         args.directory,
         mirrors=args.mirrors or DEFAULT_MIRRORS,

@@ -64,8 +64,11 @@ def run(args: Namespace) -> None:
     study = study_of(args)
     results, output = args.results or Path(study.paths.results), args.output or Path(study.paths.page)
     page = gather(study, results, args.text, args.incomplete)
-    write_text(output, render_page(page, args.text.name))
     missing = [experiment.id for experiment in page.experiments if experiment.missing]
+    if args.incomplete and output.exists() and not missing:
+        log.info("%s is complete: what failed came after it", output)
+        return
+    write_text(output, render_page(page, args.text.name))
     log.info("wrote %s%s", output, f", without all of {', '.join(missing)}" if missing else "")
 
 

@@ -52,6 +52,9 @@ def _variant(study: Study, args: Namespace) -> Variant:
     if args.variant not in experiment.variants:
         choices = ", ".join(experiment.variants)
         raise StudyError(f"{args.experiment}: unknown variant {args.variant!r}; choose from {choices}")
+    if tuning := next((t for t in experiment.tunings.values() if t.tuned.name == args.variant), None):
+        advice = f"run {tuning.of.name!r} with --set {tuning.parameter}=VALUE"
+        raise StudyError(f"{args.variant!r} takes its {tuning.parameter} from a file of the study; {advice}")
     draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
     settings = reduce(merge, (_assignment(text) for text in args.set), draft.settings)
     return resolve(replace(draft, settings=settings), experiment.spec, study.config, "--set")

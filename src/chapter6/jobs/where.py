@@ -28,4 +28,6 @@ def run(args: Namespace) -> None:
         counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
         sys.stdout.write(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
     if study.config.tracking.enabled:
-        sys.stdout.write("The runs: make ui, then http://127.0.0.1:5000/#/experiments?workflowType=machine_learning\n")
+        database = f" DB={study.paths.database}" if study.is_preview else ""
+        view = "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+        sys.stdout.write(f"The runs: {study.config.tracking.uri or f'make ui{database}, then {view}'}\n")

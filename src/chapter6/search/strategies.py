@@ -35,11 +35,17 @@ class Strategy(Family):
 
 @dataclass(frozen=True)
 class Random(Strategy):
-    """Independent uniform points (section 6.5.2; Bergstra and Bengio 2012)."""
+    """Independent uniform points (section 6.5.2; Bergstra and Bengio 2012).
+
+    Its rounds know nothing of each other; they are there so that a killed search keeps what it has.
+    """
+
+    batch: Count = 20
 
     def rounds(self, trials: int) -> list[int]:
-        """All at once."""
-        return [trials]
+        """Batches of equal size, and what is left over."""
+        sizes = [*[self.batch] * (trials // self.batch), trials % self.batch]
+        return [size for size in sizes if size]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
         """Draw uniformly."""
@@ -76,7 +82,8 @@ class Narrowing(Strategy):
 
     def rounds(self, trials: int) -> list[int]:
         """Split as evenly as possible, the first rounds taking what is left over."""
-        return [trials // self.stages + (stage < trials % self.stages) for stage in range(self.stages)]
+        sizes = [trials // self.stages + (stage < trials % self.stages) for stage in range(self.stages)]
+        return [size for size in sizes if size]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
         """Draw uniformly within the box of this round."""
@@ -96,7 +103,7 @@ class Bayesian(Strategy):
     """Gaussian process and expected improvement (section 6.5.3; Snoek et al. 2012), points in batches.
 
     The first ``initial`` points are random; then each round proposes ``batch`` points, the ones still pending
-    being assumed to score what the process predicts the worst so far to be (constant liar).
+    being assumed to score as badly as the worst so far (constant liar).
     """
 
     initial: Count = 8

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chapter6.analysis.tables import flatten
 from chapter6.engine.measurements import Measurement
 from chapter6.registry import StudyError
+from chapter6.study.resolve import is_number
 
 if TYPE_CHECKING:
     from chapter6.study.plan import Experiment, Variant
@@ -25,6 +26,11 @@ def check_references(experiment: Experiment, place: str) -> None:
                 raise StudyError(f"{place}: {user}: no variant {pattern!r}; choose from {choices}")
         for axis in sorted(part.axes_named() - axes):
             raise StudyError(f"{place}: {user}: no axis {axis!r}; choose from {shortened(sorted(axes))}")
+        for axis in sorted(getattr(part, "numeric_axes_named", set)()):
+            levels = {level for variant in experiment.variants.values() for level in _levels(variant, axis)}
+            if not all(is_number(level) for level in levels):
+                found = ", ".join(sorted(map(str, levels)))
+                raise StudyError(f"{place}: {user}: the levels of {axis!r} must be numbers, not {found}")
         for split, metric in sorted(part.metrics_named()):
             if not any(s == split and _matches(metric, m) for s, m in recorded):
                 choices = shortened(sorted(f"{s} {m}" for s, m in recorded))
@@ -60,6 +66,14 @@ def _recorded(variant: Variant) -> Iterator[tuple[str, str]]:
 def _axes(variant: Variant) -> set[str]:
     """Return what the variants of an experiment can be told apart by: axes of the sweep and dotted settings."""
     return {*variant.axes, *flatten(variant.run), *(variant.search["space"] if variant.search else ())}
+
+
+def _levels(variant: Variant, axis: str) -> Iterator[Any]:
+    """Yield where the variant stands on an axis, if it does."""
+    for levels in (variant.axes, flatten(variant.run)):
+        if axis in levels:
+            yield levels[axis]
+            return
 
 
 def _matches(wanted: str, recorded: str) -> bool:

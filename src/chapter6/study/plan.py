@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
@@ -155,16 +157,31 @@ def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -
     for name in config.selected:
         if name not in specs:
             raise StudyError(f"only: unknown experiment {name!r}; choose from {sorted(specs)}")
+    _check_claim_ids(specs, places)
     chosen = config.selected or list(specs)
     return Study(config, {n: plan_experiment(specs[n], config, str(places[n])) for n in specs if n in chosen})
+
+
+def _check_claim_ids(specs: Mapping[str, ExperimentSpec], places: Mapping[str, Path]) -> None:
+    seen: dict[str, str] = {}
+    for name, spec in specs.items():
+        for claim in spec.claims:
+            if claim.id in seen:
+                raise StudyError(f"{places[name]}: claims: {claim.id!r} is already a claim of {places[seen[claim.id]]}")
+            seen[claim.id] = name
 
 
 def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Experiment:
     """Resolve an experiment; ``place`` is the file that messages name."""
     try:
-        written = {draft.name: draft for draft in drafts(spec)}
+        listed = list(drafts(spec))
     except MergeError as error:
         raise StudyError(f"{place}: {error}") from None
+    names = [draft.name for draft in listed]
+    if not names or len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1}) or "none at all"
+        raise StudyError(f"{place}: sweep: there must be variants, each with a name of its own, not {twice}")
+    written = dict(zip(names, listed, strict=True))
     variants = {name: resolve(draft, spec, config, place) for name, draft in written.items()}
     tunings = _tunings(spec, config, written, place)
     variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
@@ -232,7 +249,15 @@ def _search(
     for name in spec.search.space:
         if name not in numbers:
             raise StudyError(f"{place}: search.space: {name!r} is no number of the run; choose from {sorted(numbers)}")
+        if isinstance(numbers[name], int):
+            raise StudyError(f"{place}: search.space: {name!r} is a whole number, and searches draw fractions")
+        for end in (spec.search.space[name].low, spec.search.space[name].high):
+            parse(RunSpec, merge(run.model_dump(mode="json"), nested(name, end)), f"{place}: search.space")
     way = parse(WaySpec, {key: own[key] for key in ("strategy", "replay") if key in own}, place)
+    if way.strategy:  # what cannot propose points is refused here and not by the first job
+        strategy, size = Strategy.build(way.strategy.model_dump()), len(spec.search.space)
+        nothing = (np.empty((0, size)), np.empty(0), np.random.default_rng(0))
+        _placed(place, strategy.propose, 1, size, *nothing)
     return (
         spec.search.model_dump(mode="json")
         | way.model_dump(mode="json")
@@ -297,7 +322,10 @@ def within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, An
         examples = min(examples or available, budget.max_examples or available)
     elif examples is None:
         raise StudyError(f"{place}: data.examples: noise needs a number of examples")
-    trained_on = examples - round(run.data.validation * examples)
+    held_out = round(run.data.validation * examples)
+    if run.data.validation and not 0 < held_out < examples:
+        raise StudyError(f"{place}: data.validation: {run.data.validation:g} of {examples} examples are {held_out}")
+    trained_on = examples - held_out
     if run.sampling == "epochs" and run.batch_size > trained_on:
         raise StudyError(f"{place}: batch_size: {run.batch_size} is more than the {trained_on} training examples")
     plain = run.model_dump(mode="json")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from chapter6.registry import Family, StudyError
 
 M = TypeVar("M", bound=BaseModel)
-STRICT = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Model(BaseModel):
@@ -82,6 +82,8 @@ def _describe(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     location, owner = _resolve(model, problem["loc"])
     key = ".".join(location) or "the file"
     value, kind, context = problem["input"], problem["type"], problem.get("ctx", {})
+    if kind == "value_error":  # our own words, which name what they are about
+        return f"{key}: {context['error']}" if location else str(context["error"])
     if kind == "extra_forbidden":
         return f"{key}: unknown key; choose from {_listed(owner)}"
     if kind == "missing":

@@ -9,7 +9,7 @@ from pathlib import Path
 import chapter6
 
 TRAINING = ("registry.py", "engine/*.py", "data/*.py", "study/assemble.py")
-SEARCHING = ("search/*.py", "study/searches.py", "jobs/search.py", "jobs/choose.py", "jobs/tune.py")
+SEARCHING = ("search/*.py", "study/searches.py", "study/resolve.py", "jobs/search.py", "jobs/choose.py", "jobs/tune.py")
 
 
 @cache

@@ -116,6 +116,12 @@ class RunSpec(Model):
             raise ValueError("noise has no labels to learn: steps must be 0")
         if self.steps and self.optimizer is None:
             raise ValueError("a run of one step or more needs an optimizer")
+        if self.network and self.data.source == "mnist" and self.network.outputs != 10:
+            raise ValueError(f"MNIST has ten classes: network.outputs must be 10, not {self.network.outputs}")
+        if self.stopping and self.stopping.every > self.steps:
+            raise ValueError(
+                f"early stopping never looks: stopping.every is {self.stopping.every} of {self.steps} steps"
+            )
         if self.stopping and (not self.data.validation or self.members > 1):
             raise ValueError("early stopping needs data.validation above 0, and one member")
         if self.network and self.network.batch_normalization and self.batch_size < 2:

@@ -17,9 +17,13 @@ def source_digest(*patterns: str) -> str:
     """Return a SHA-256 over the names and contents of the package's files that match ``patterns``."""
     root = Path(chapter6.__file__).parent
     digest = sha256()
-    for path in sorted({path for pattern in patterns for path in root.glob(pattern) if path.is_file()}):
+    for path in sorted({path for pattern in patterns for path in root.glob(pattern) if _is_source(path)}):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc"
 
 
 def training_digest() -> str:

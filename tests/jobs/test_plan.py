@@ -36,12 +36,14 @@ def test_it_counts_experiments_runs_and_jobs(plan):
     assert {name: said[name] for name in ("experiments", "runs", "jobs", "done", "cores")} == {
         "experiments": 2,
         "runs": 2 + 4,
-        "jobs": 4,
+        "jobs": 2,
         "done": 0,
         "cores": 3,
     }
     assert said["disk"] > 0
-    write_study(replicates_per_job=1)
+    write_study(runs_per_job=1)
+    assert plan()["jobs"] == 4
+    write_study(replicates_per_job=1, runs_per_job=1)
     assert plan()["jobs"] == 6
 
 
@@ -52,7 +54,7 @@ def test_what_is_done_is_not_counted_again(plan):
     study = load_study()
     before = plan()
     train(study, "6.1-bowl")
-    assert plan()["done"] == 2
+    assert plan()["done"] == 1
     train(study, "6.2-noise")
     after = plan()
     assert after["done"] == after["jobs"] == before["jobs"]
@@ -65,7 +67,7 @@ def test_a_preset_and_a_selection_make_a_smaller_plan(plan):
     write_study()
     assert plan("--preset", "quick")["runs"] == 4
     only = plan("--only", "6.2-noise")
-    assert (only["experiments"], only["runs"], only["jobs"]) == (1, 4, 2)
+    assert (only["experiments"], only["runs"], only["jobs"]) == (1, 4, 1)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ figures: [{kind: curves, metric: height, split: train}]
 claims:
   - {id: C01, says: It runs., check: {kind: ordering, metric: height, split: train, lower: adam, than: sgd}}
 """
-SETTINGS = {"replicates": 2, "replicates_per_job": 1}
+SETTINGS = {"replicates": 2, "replicates_per_job": 1, "runs_per_job": 1}
 
 
 @pytest.fixture
@@ -59,13 +59,11 @@ def call(job, *arguments):
 
 def train_all():
     study = load_study(json.loads(Path("study.json").read_text()))
-    for block in study.blocks("tiny"):
-        name = block.variant.name
+    for batch in study.batches["tiny"].values():
         call(
             train,
-            *("--experiment", "tiny", "--variant", name, "--run", block.variant.canonical, "--seed", "6"),
-            *("--first", str(block.first), "--last", str(block.last), "--data", "data"),
-            *("--output", study.paths.block("tiny", name, block.first, block.last)),
+            *("--experiment", "tiny", "--runs", batch.canonical, "--seed", "6", "--data", "data"),
+            *("--folder", study.paths.runs("tiny"), "--output", study.paths.trained("tiny", batch.name)),
         )
 
 
@@ -141,7 +139,7 @@ def _check_replicate(uri, found):
         "outcome": "finished",
         "seed": "6",
         "mlflow.parentRunId": found["adam"].info.run_id,
-        "job": "results/runs/tiny/adam/replicates-0-0.json",
+        "job": "results/trained/tiny/adam-0.json",
     }
     assert {key: run.data.tags[key] for key in expected} == expected
     record = json.loads(Path("results/runs/tiny/adam/replicate-0.json").read_text())

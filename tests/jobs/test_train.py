@@ -13,7 +13,7 @@ from chapter6.study.assemble import execute
 from chapter6.study.records import read_curves
 from chapter6.study.sources import training_digest
 
-from .small import fetch_extract, train_block, write_study
+from .small import fetch_extract, train_batch, train_block, write_study
 
 FIELDS = {
     *("key", "experiment", "variant", "replicate", "seed", "run", "outcome", "steps", "curves", "data", "sources"),
@@ -47,12 +47,9 @@ def changed(run, **settings):
 
 def test_a_record_says_all_that_the_numbers_depend_on(digits):
     before = datetime.now().astimezone()
-    train_block(digits, 0, 1, "runs/replicates-0-1.json")
-    assert set(files("runs")) == {
-        "replicates-0-1.json",
-        *(f"replicate-{number}.{kind}" for number in (0, 1) for kind in ("npz", "json")),
-    }
-    for number, record in enumerate(records("runs")):
+    train_block(digits, 0, 1, "runs")
+    assert set(files("runs/v")) == {f"replicate-{number}.{kind}" for number in (0, 1) for kind in ("npz", "json")}
+    for number, record in enumerate(records("runs/v")):
         assert record.keys() == FIELDS
         expected = {
             "experiment": "e",
@@ -64,23 +61,23 @@ def test_a_record_says_all_that_the_numbers_depend_on(digits):
             "steps": 20,
             "data": json.loads(Path("data/digest.json").read_text())["digest"],
             "sources": training_digest(),
-            "curves": sha256(Path(f"runs/replicate-{number}.npz").read_bytes()).hexdigest(),
+            "curves": sha256(Path(f"runs/v/replicate-{number}.npz").read_bytes()).hexdigest(),
         }
         assert {name: record[name] for name in expected} == expected
         assert before.timestamp() - 1 < datetime.fromisoformat(record["started"]).timestamp()
         assert record["seconds"] >= 0
         assert set(record["environment"]) == {"python", "numpy", "blas", "machine", "processor"}
         assert record["environment"]["numpy"] == np.__version__
-    block = json.loads(Path("runs/replicates-0-1.json").read_text())
-    keys = {str(record["replicate"]): record["key"] for record in records("runs")}
-    assert block == {"experiment": "e", "variant": "v", "replicates": keys}
+    job = json.loads(Path("runs/job.json").read_text())
+    keys = {str(record["replicate"]): record["key"] for record in records("runs/v")}
+    assert job == {"experiment": "e", "trained": {"v": keys}}
     assert len(set(keys.values())) == 2
 
 
 def test_the_curves_are_those_of_the_engine(digits):
-    train_block(digits, 3, 3, "runs/block.json")
+    train_block(digits, 3, 3, "runs")
     outcome = execute(json.loads(digits), Streams(6, 3), load(Path("data")))
-    written = read_curves("runs/replicate-3.npz")
+    written = read_curves("runs/v/replicate-3.npz")
     assert written.keys() == outcome.curves.keys() == {("batch", "loss")}
     for name, (steps, values) in written.items():
         assert steps.tolist() == outcome.curves[name].steps
@@ -88,48 +85,47 @@ def test_the_curves_are_those_of_the_engine(digits):
 
 
 def test_what_is_trained_is_not_trained_again(digits):
-    train_block(digits, 0, 2, "runs/block.json")
-    before = files("runs")
-    train_block(digits, 0, 2, "runs/block.json")
-    assert files("runs") == before
-    train_block(digits, 1, 3, "runs/other.json")
-    after = files("runs")
+    train_block(digits, 0, 2, "runs")
+    before = files("runs/v")
+    train_block(digits, 0, 2, "runs")
+    assert files("runs/v") == before
+    train_block(digits, 1, 3, "runs")
+    after = files("runs/v")
     assert before.items() < after.items()
-    assert after.keys() - before.keys() == {"other.json", "replicate-3.npz", "replicate-3.json"}
+    assert after.keys() - before.keys() == {"replicate-3.npz", "replicate-3.json"}
 
 
 @pytest.mark.parametrize("name", ["replicate-1.npz", "replicate-1.json"])
 def test_a_damaged_file_costs_its_own_replicate(digits, name):
-    train_block(digits, 0, 2, "runs/block.json")
-    before = files("runs")
-    path = Path("runs") / name
+    train_block(digits, 0, 2, "runs")
+    before = files("runs/v")
+    path = Path("runs/v") / name
     path.write_bytes(path.read_bytes()[:-30])
-    train_block(digits, 0, 2, "runs/block.json")
-    after = files("runs")
+    train_block(digits, 0, 2, "runs")
+    after = files("runs/v")
     assert {key for key in before if before[key] != after[key]} <= {"replicate-1.json"}  # it was started later
     assert json.loads(after["replicate-1.json"])["curves"] == sha256(after["replicate-1.npz"]).hexdigest()
 
 
 def test_other_settings_are_trained_anew_and_the_first_ones_come_back(digits):
-    train_block(digits, 0, 1, "runs/block.json")
-    before = files("runs")
-    train_block(changed(digits, batch_size=4), 1, 1, "runs/other.json")
-    after = files("runs")
+    train_block(digits, 0, 1, "runs")
+    before = files("runs/v")
+    train_block(changed(digits, batch_size=4), 1, 1, "runs")
+    after = files("runs/v")
     assert after["replicate-0.npz"] == before["replicate-0.npz"]
     assert after["replicate-1.npz"] != before["replicate-1.npz"]
-    train_block(digits, 0, 1, "runs/block.json")
-    again = files("runs")
+    train_block(digits, 0, 1, "runs")
+    again = files("runs/v")
     assert again["replicate-0.json"] == before["replicate-0.json"]
-    for name in ("replicate-1.npz", "block.json"):
-        assert again[name] == before[name]
+    assert again["replicate-1.npz"] == before["replicate-1.npz"]
 
 
 def test_other_code_trains_anew(digits, monkeypatch):
-    train_block(digits, 0, 0, "runs/block.json")
-    old = records("runs")[0]
+    train_block(digits, 0, 0, "runs")
+    old = records("runs/v")[0]
     monkeypatch.setattr(train, "training_digest", lambda: "other code")
-    train_block(digits, 0, 0, "runs/block.json")
-    new = records("runs")[0]
+    train_block(digits, 0, 0, "runs")
+    new = records("runs/v")[0]
     assert new["key"] != old["key"]
     assert new["sources"] == "other code"
     assert new["curves"] == old["curves"]
@@ -137,21 +133,36 @@ def test_other_code_trains_anew(digits, monkeypatch):
 
 def test_divergence_is_an_outcome(digits):
     wild = {"kind": "sgd", "learning_rate": 1e30}
-    train_block(changed(digits, optimizer=wild), 0, 0, "runs/block.json")
-    (record,) = records("runs")
+    train_block(changed(digits, optimizer=wild), 0, 0, "runs")
+    (record,) = records("runs/v")
     assert record["outcome"] == "diverged"
     assert 0 < record["steps"] < 20
-    before = files("runs")
-    train_block(changed(digits, optimizer=wild), 0, 0, "runs/block.json")
-    assert files("runs") == before
+    before = files("runs/v")
+    train_block(changed(digits, optimizer=wild), 0, 0, "runs")
+    assert files("runs/v") == before
 
 
-def test_equal_runs_give_equal_blocks_and_curves(digits):
+def test_equal_runs_give_equal_records_and_curves(digits):
     """Alone or among others, whenever: only a replicate's record knows when it was trained."""
-    train_block(digits, 0, 2, "one/block.json")
-    train_block(digits, 2, 2, "two/block.json")
-    train_block(digits, 0, 2, "two/block.json")
-    one, two = files("one"), files("two")
-    same = {"block.json", *(f"replicate-{number}.npz" for number in range(3))}
+    train_block(digits, 0, 2, "one")
+    train_block(digits, 2, 2, "two")
+    train_block(digits, 0, 2, "two")
+    assert Path("one/job.json").read_bytes() == Path("two/job.json").read_bytes()
+    one, two = files("one/v"), files("two/v")
+    same = {f"replicate-{number}.npz" for number in range(3)}
     assert {name: one[name] for name in same} == {name: two[name] for name in same}
     assert len({one[f"replicate-{number}.npz"] for number in range(3)}) == 3
+
+
+def test_several_variants_in_one_job_are_what_they_are_alone(digits):
+    """A variant on MNIST beside one of noise: the grain of the jobs changes no number."""
+    noise = write_study().experiments["6.2-noise"].variants["small"].canonical
+    blocks = [
+        {"variant": name, "first": 0, "last": 1, "run": json.loads(run)} for name, run in (("v", digits), ("w", noise))
+    ]
+    train_batch(json.dumps(blocks), "both", "both/job.json", "e")
+    train_block(digits, 0, 1, "alone")
+    curves = [f"replicate-{number}.npz" for number in range(2)]
+    assert [files("both/v")[name] for name in curves] == [files("alone/v")[name] for name in curves]
+    assert [record["data"] is None for record in records("both/v") + records("both/w")] == [False, False, True, True]
+    assert json.loads(Path("both/job.json").read_text())["trained"].keys() == {"v", "w"}

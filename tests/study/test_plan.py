@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from chapter6.registry import StudyError
 from chapter6.study.plan import load_study
 from chapter6.study.resolve import merge, nested
 
@@ -73,6 +74,29 @@ def test_blocks_cover_every_replicate_once(demo, size, wanted):
 def test_more_replicates_leave_full_blocks_as_they_are(demo):
     few, many = ({(b.first, b.last) for b in demo(replicates=n).blocks(10)} for n in (10, 20))
     assert few < many
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted"),
+    [
+        (1, {"slow-0": 5, "slow-5": 2, "fast-0": 5, "fast-5": 2}),
+        (7, {"slow-0": 7, "fast-0": 7}),
+        (12, {"slow-0": 12, "fast-5": 2}),
+        (100, {"slow-0": 14}),
+    ],
+)
+def test_a_job_takes_whole_blocks_while_there_is_room(demo, runs, wanted):
+    experiment = demo(replicates=7)
+    batches = list(experiment.batches(5, runs))
+    assert {batch.name: sum(block.size for block in batch.blocks) for batch in batches} == wanted
+    assert [block for batch in batches for block in batch.blocks] == list(experiment.blocks(5))
+
+
+def test_a_job_whose_command_is_too_long_is_refused(demo, monkeypatch):
+    monkeypatch.setattr("chapter6.study.plan.LONGEST_COMMAND", 700)
+    demo(runs_per_job=3)
+    with pytest.raises(StudyError, match=r"runs_per_job: 6 makes a command of \d+ characters in 9.9-demo.*choose less"):
+        demo(runs_per_job=6)
 
 
 def test_a_preset_caps_budgets_and_nothing_else(demo):

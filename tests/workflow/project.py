@@ -17,6 +17,7 @@ PATIENCE = 500  # seconds for one command, on a busy machine
 
 CONFIG = """\
 replicates: 2
+runs_per_job: 1
 experiments: config/small
 presets: {full: {}, quick: {replicates: 1, max_steps: 20}}
 data:
@@ -186,10 +187,10 @@ def new_project(folder: Path) -> Project:
     return Project(folder)
 
 
-def blocks(size: int) -> list[str]:
-    """Files of all training jobs, ``size`` replicates each."""
+def jobs(size: int) -> list[str]:
+    """Records of all training jobs, each of one variant and ``size`` replicates."""
     return [
-        f"results/runs/{experiment}/{variant}/replicates-{first}-{min(first + size, replicates) - 1}.json"
+        f"results/trained/{experiment}/{variant}-{first}.json"
         for experiment, variants in PLANNED.items()
         for variant, replicates in variants.items()
         for first in range(0, replicates, size)

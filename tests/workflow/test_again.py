@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from .project import RUNS_IN_MLFLOW, blocks
+from .project import RUNS_IN_MLFLOW, jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -14,7 +14,7 @@ FOLLOWS = {"tabulate", "judge", "draw", "page", "collect", "track_experiment", "
 CHANGES = {
     "a learning rate": (
         ("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2"),
-        {"results/runs/6.1-net/fast/replicates-0-1.json"},
+        {"results/trained/6.1-net/fast-0.json"},
         FOLLOWS,
     ),
     "a variant's label": (
@@ -36,7 +36,7 @@ CHANGES = {
     "the prose": (("reports/text/en/6.1.md", "# ", "# On "), set(), {"page", "all"}),
     "the engine": (
         ("src/chapter6/engine/training.py", '"""The only training loop."""', '"""The training loop."""'),
-        set(blocks(10)),
+        set(jobs(10)),
         FOLLOWS,
     ),
     "the figures' style": (
@@ -76,7 +76,7 @@ def test_nothing_changed_is_nothing_done(project):
 
 def test_more_replicates_train_only_the_new_ones(project):
     planned = project.planned("--config", "replicates=3")
-    assert planned["train"] == {block.replace("-0-1", "-0-2") for block in blocks(10) if "0-1" in block}
+    assert planned["train"] == {job for job in jobs(10) if "6.1-bowl" not in job}
     assert planned.keys() >= FOLLOWS
     before, curves = project.started(), project.curves()
     done = project.snakemake("results/tables/6.1-net.parquet", "--config", "replicates=3")
@@ -91,21 +91,23 @@ def test_more_replicates_train_only_the_new_ones(project):
     assert set(table["replicate"]) == {0, 1, 2}
 
 
-def test_other_blocks_of_replicates_train_nothing_again(project):
+@pytest.mark.parametrize("grain", ["replicates_per_job=1", "runs_per_job=4"])
+def test_another_grain_trains_nothing_again(project, grain):
     before, curves = project.started(), project.curves()
-    done = project.snakemake(*blocks(1), "--config", "replicates_per_job=1")
+    wanted = jobs(1) if "replicates" in grain else ["results/trained/6.1-net/slow-0.json"]
+    done = project.snakemake(*wanted, "--config", grain)
     assert done.status == 0, done.output
-    assert all((project / block).exists() for block in blocks(1))
+    assert all((project / job).exists() for job in wanted)
     assert project.started() == before
     assert project.curves() == curves
 
 
-def test_bits_depend_neither_on_cores_nor_order_nor_blocks(fresh, finished):
-    last = blocks(1)[-1]
-    done = fresh.snakemake(*blocks(1), "--prioritize", last, "--config", "replicates_per_job=1", cores=1)
+def test_bits_depend_neither_on_cores_nor_order_nor_grain(fresh, finished):
+    last = jobs(1)[-1]
+    done = fresh.snakemake(*jobs(1), "--prioritize", last, "--config", "replicates_per_job=1", cores=1)
     assert done.status == 0, done.output
     first = min(fresh.started().items(), key=lambda item: item[1])[0]
-    assert first == last.replace("replicates-1-1", "replicate-1")
+    assert first == last.replace("trained/", "runs/").replace("-1.json", "/replicate-1.json")
     assert fresh.curves() == finished.curves()
 
 
@@ -125,9 +127,7 @@ def test_a_selection_and_the_whole_again_lose_nothing(project):
 def test_a_preset_has_its_own_results(project):
     planned = project.planned("--config", "preset=quick")
     files = set.union(*planned.values())
-    assert planned["train"] == {
-        block.replace("results/", "results-quick/").replace("0-1.json", "0-0.json") for block in blocks(10)
-    }
+    assert planned["train"] == {job.replace("results/", "results-quick/") for job in jobs(10)}
     own = ("results-quick/", "reports/html-quick/", "mlflow-quick.db")
     assert [file for file in files if not file.startswith(own)] == []
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from .project import PATIENCE, blocks
+from .project import PATIENCE, jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -24,7 +24,7 @@ def test_a_failed_job_costs_its_own_experiment_only(project):
 
     failed = project.snakemake()
     assert failed.status == 1
-    assert "results/runs/6.1-net/fast/replicates-0-1.json" in failed.output
+    assert "results/trained/6.1-net/fast-0.json" in failed.output
     bowl = json.loads((project / "results/claims/6.1-bowl.json").read_text(encoding="utf-8"))
     assert [claim["statement"] for claim in bowl] == ["SGD swings most."]
     gathered = json.loads((project / "results/claims.json").read_text(encoding="utf-8"))
@@ -47,7 +47,7 @@ def test_a_killed_study_goes_on_where_it_was(fresh, finished):
     trained = fresh / "results/runs"
     with (fresh / "output.txt").open("w") as output:
         study = subprocess.Popen(
-            ["snakemake", "--cores", "1", *blocks(10)],
+            ["snakemake", "--cores", "1", *jobs(10)],
             cwd=fresh.folder,
             env=fresh.environment,
             stdout=output,
@@ -56,17 +56,17 @@ def test_a_killed_study_goes_on_where_it_was(fresh, finished):
         )
         try:
             patience = time.monotonic() + PATIENCE
-            while not list(trained.glob("*/*/replicates-*.json")) and time.monotonic() < patience:
+            while not list((fresh / "results/trained").glob("*/*.json")) and time.monotonic() < patience:
                 assert study.poll() is None, (fresh / "output.txt").read_text()
                 time.sleep(0.05)
         finally:
             os.killpg(study.pid, signal.SIGKILL)
             study.wait(PATIENCE)
     before = fresh.started()
-    assert 0 < len(list(trained.glob("*/*/replicates-*.json"))) < len(blocks(10))
+    assert 0 < len(list((fresh / "results/trained").glob("*/*.json"))) < len(jobs(10))
 
     fresh.snakemake("--unlock")
-    done = fresh.snakemake(*blocks(10))
+    done = fresh.snakemake(*jobs(10))
     assert done.status == 0, done.output
     assert fresh.curves() == finished.curves()
     after = fresh.started()

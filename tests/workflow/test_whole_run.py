@@ -105,7 +105,7 @@ def test_every_job_leaves_a_log_and_a_benchmark(finished):
         for folder, pattern in (("logs", "*.log"), ("results/benchmarks", "*.tsv"))
     )
     assert logs == benchmarks
-    for name in ("mnist", "train/6.1-net/fast/0-1", "judge/6.1-bowl", "draw/6.2-noise", "page", "collect"):
+    for name in ("mnist", "train/6.1-net/fast-0", "judge/6.1-bowl", "draw/6.2-noise", "page", "collect"):
         assert name in logs
 
 
@@ -114,7 +114,7 @@ def test_jobs_by_hand_give_the_same_bits(project):
     lines = re.findall(r"^Shell command: (chapter6 train .*)$", (project / "output.txt").read_text(), re.MULTILINE)
     assert len(lines) == sum(map(len, PLANNED.values()))
     curves = project.curves()
-    line = next(line for line in lines if "--variant fast" in line)
+    line = next(line for line in lines if "/fast-0.json" in line)
     for file in (project / "results/runs/6.1-net/fast").iterdir():
         file.unlink()
     done = project.run("bash", "-c", line)

@@ -3,7 +3,7 @@
 
 rule tabulate:
     input:
-        blocks=blocks_of,
+        trained=batches_of,
         searches=searches_of,
     output:
         curves=paths.table("{experiment}"),

@@ -39,8 +39,7 @@ ENVIRONMENT = "../envs/study.yaml"
 wildcard_constraints:
     experiment="|".join(map(re.escape, study.experiments)),
     variant=r"[^/]+",
-    first=r"\d+",
-    last=r"\d+",
+    batch=r"[^/]+",
     replicate=r"\d+",
     round=r"\d+",
 
@@ -58,9 +57,25 @@ def variant_of(wildcards):
     return experiment_of(wildcards).variants[wildcards.variant]
 
 
+def batch_of(wildcards):
+    return study.batches[wildcards.experiment][wildcards.batch]
+
+
+def runs_of(wildcards):
+    return [block.variant.run for block in batch_of(wildcards).blocks]
+
+
 def data_of(wildcards):
+    return mnist_for([variant_of(wildcards).run])
+
+
+def data_of_batch(wildcards):
+    return mnist_for(runs_of(wildcards))
+
+
+def mnist_for(runs):
     """The digest decides (Snakemake compares its content), the arrays are only mapped."""
-    if not needs_mnist(variant_of(wildcards).run):
+    if not any(map(needs_mnist, runs)):
         return {}
     return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
 
@@ -81,9 +96,8 @@ def tuning_of(wildcards):
     return experiment_of(wildcards).tunings[wildcards.variant]
 
 
-def blocks_of(wildcards):
-    experiment = wildcards.experiment
-    return [paths.block(experiment, b.variant.name, b.first, b.last) for b in study.blocks(experiment)]
+def batches_of(wildcards):
+    return [paths.trained(wildcards.experiment, name) for name in study.batches[wildcards.experiment]]
 
 
 def searches_of(wildcards):

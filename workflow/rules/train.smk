@@ -1,17 +1,18 @@
-# One job trains one variant, a block of its replicates. Its parameters are the whole truth about it: a changed
-# setting re-runs this variant and nothing else, a change of the engine re-runs all.
+# One job trains replicates of one variant, or of several small ones. Its parameters are the whole truth about it: a
+# changed setting re-runs the job that trains this variant (what it trained before and still holds, it skips), a change
+# of the engine re-runs all.
 
 
 rule train:
     input:
-        unpack(data_of),
-        references=lambda wildcards: sorted(files_referred(variant_of(wildcards).run)),
+        unpack(data_of_batch),
+        references=lambda wildcards: sorted(files_referred(*runs_of(wildcards))),
     output:
-        paths.block("{experiment}", "{variant}", "{first}", "{last}"),
+        paths.trained("{experiment}", "{batch}"),
     log:
-        paths.logs("train/{experiment}/{variant}/{first}-{last}"),
+        paths.logs("train/{experiment}/{batch}"),
     benchmark:
-        paths.benchmark("train/{experiment}/{variant}/{first}-{last}")
+        paths.benchmark("train/{experiment}/{batch}")
     retries: 2
     conda:
         ENVIRONMENT
@@ -20,11 +21,11 @@ rule train:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
+        runs=lambda wildcards: batch_of(wildcards).canonical,
+        folder=lambda wildcards: paths.runs(wildcards.experiment),
         seed=study.config.study_seed,
         data=data.directory,
         sources=training_digest(),
     shell:
-        "chapter6 train --experiment {wildcards.experiment} --variant {wildcards.variant} --run {params.run:q}"
-        " --first {wildcards.first} --last {wildcards.last} --seed {params.seed} --data {params.data}"
-        " --output {output} 2> {log}"
+        "chapter6 train --experiment {wildcards.experiment} --runs {params.runs:q} --folder {params.folder}"
+        " --seed {params.seed} --data {params.data} --output {output} 2> {log}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,11 +31,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that trains: ``runs`` times the same ``run``, told by its output."""
+    """A job that trains, told by its output: runs, each so many times."""
 
     output: str
-    run: Mapping[str, Any]
-    runs: int
+    trained: Sequence[tuple[Mapping[str, Any], int]]
+
+    @property
+    def runs(self) -> int:
+        """Number of runs."""
+        return sum(times for _, times in self.trained)
 
     @property
     def is_done(self) -> bool:
@@ -51,7 +55,7 @@ def run(args: Namespace) -> None:
     rate = _multiplications_per_second()
     seconds = sum(_seconds(job, rate) for job in due) / args.cores
     seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
-    disk = sum(_numbers(job) for job in due) * BYTES_A_NUMBER * COPIES
+    disk = sum(times * _numbers(run) for job in due for run, times in job.trained) * BYTES_A_NUMBER * COPIES
     sys.stdout.write(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
         f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
@@ -62,24 +66,27 @@ def run(args: Namespace) -> None:
 def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
     """Yield every job of an experiment that trains."""
     paths, name = study.paths, experiment.id
-    for block in study.blocks(name):
-        output = paths.block(name, block.variant.name, block.first, block.last)
-        yield Job(output, block.variant.run, block.last - block.first + 1)
+    for batch in study.batches[name].values():
+        yield Job(paths.trained(name, batch.name), [(block.variant.run, block.size) for block in batch.blocks])
     for of, tuning in experiment.tunings.items():
-        yield Job(paths.tuning(name, of), tuning.run, len(tuning.candidates))
+        yield Job(paths.tuning(name, of), [(tuning.run, len(tuning.candidates))])
     for variant in experiment.variants.values():
         for replicate in range(variant.replicates if variant.search else 0):
             for number, trials in enumerate(variant.rounds, start=1):
-                yield Job(paths.search_round(name, variant.name, replicate, number), variant.run, trials)
+                yield Job(paths.search_round(name, variant.name, replicate, number), [(variant.run, trials)])
             retrains = variant.search["retrains"] if variant.search else 0
-            yield Job(paths.chosen(name, variant.name, replicate), variant.run, retrains)
+            yield Job(paths.chosen(name, variant.name, replicate), [(variant.run, retrains)])
 
 
 def _seconds(job: Job, rate: float) -> float:
-    """Estimate a training job from the multiplications of its matrix products."""
-    run = job.run
+    """Estimate how long a training job takes."""
+    return JOB_SECONDS + sum(times * _run_seconds(run, rate) for run, times in job.trained)
+
+
+def _run_seconds(run: Mapping[str, Any], rate: float) -> float:
+    """Estimate a run from the multiplications of its matrix products."""
     if run["network"] is None:
-        return JOB_SECONDS
+        return 0.0
     weights = sum(a * b for a, b in pairwise(_widths(run)))
     layers = len(run["network"]["hidden"]) + 1
     forward = weights * run["batch_size"] / rate
@@ -88,7 +95,7 @@ def _seconds(job: Job, rate: float) -> float:
     for record in run["record"]:
         times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
         readings += times * _reading_seconds(record["measure"], run, forward, weights / rate)
-    return float(JOB_SECONDS + job.runs * run["members"] * (run["steps"] * update + readings))
+    return float(run["members"] * (run["steps"] * update + readings))
 
 
 def _reading_seconds(measure: Mapping[str, Any], run: Mapping[str, Any], batch: float, example: float) -> float:
@@ -106,13 +113,13 @@ def _widths(run: Mapping[str, Any]) -> list[int]:
     return [run["data"]["inputs"], *network["hidden"], *([network["outputs"]] if network["outputs"] else [])]
 
 
-def _numbers(job: Job) -> int:
-    """Estimate how many numbers the job's curves hold."""
+def _numbers(run: Mapping[str, Any]) -> int:
+    """Estimate how many numbers a run's curves hold."""
     points = 0
-    for record in job.run["record"]:
+    for record in run["record"]:
         times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
         points += times * len(Measurement.build(record["measure"]).metrics)
-    return points * job.runs
+    return points
 
 
 def _multiplications_per_second() -> float:

@@ -225,10 +225,11 @@ class Gathering:
 
     def _job(self, variant: Variant, replicate: int) -> str:
         """Return the job that trains the replicate, by its output file."""
-        size = self.study.config.replicates_per_job
-        first = replicate // size * size
-        last = min(first + size, variant.replicates) - 1
-        return self.study.paths.block(self.experiment.id, variant.name, first, last)
+        for batch in self.study.batches[self.experiment.id].values():
+            for block in batch.blocks:
+                if block.variant.name == variant.name and block.first <= replicate <= block.last:
+                    return self.study.paths.trained(self.experiment.id, batch.name)
+        raise LookupError(f"{variant.name} has no replicate {replicate}")
 
 
 def _numbers(file: str) -> dict[str, Points]:

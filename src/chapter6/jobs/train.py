@@ -1,4 +1,4 @@
-"""Train one variant: a block of its replicates, one file of curves and one record each."""
+"""Train replicates of one or several variants: one file of curves and one record each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import logging
 import platform
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,47 +29,49 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--experiment", required=True)
-    parser.add_argument("--variant", required=True)
-    parser.add_argument("--run", required=True, type=json.loads, help="the run's specification as JSON")
-    parser.add_argument("--first", required=True, type=int, help="first replicate of the block")
-    parser.add_argument("--last", required=True, type=int, help="last replicate of the block")
+    parser.add_argument(
+        "--runs", required=True, type=json.loads, help="JSON list of blocks: variant, first and last replicate, run"
+    )
     parser.add_argument("--seed", required=True, type=int, help="the study's seed")
     parser.add_argument("--data", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--output", required=True, help="record of the block; replicates go beside it")
+    parser.add_argument("--folder", required=True, help="folder of the experiment's runs, one folder a variant")
+    parser.add_argument("--output", required=True, help="record of what was trained")
 
 
 def run(args: Namespace) -> None:
-    """Train what is not yet trained and write the block's record last.
+    """Train what is not yet trained and write the job's record last.
 
-    The block's record says what was trained and not when: equal runs give equal bytes.
+    That record says what was trained and not when: equal runs give equal bytes.
     """
-    args.run = dereferenced(args.run)
-    dataset = load(args.data) if needs_mnist(args.run) else None
-    folder = str(Path(args.output).parent)
+    dataset = load(args.data) if any(needs_mnist(block["run"]) for block in args.runs) else None
+    trained = {block["variant"]: _train_block(args, block, dataset) for block in args.runs}
+    write_json(args.output, {"experiment": args.experiment, "trained": trained})
+
+
+def _train_block(args: Namespace, block: Mapping[str, Any], dataset: Dataset | None) -> dict[int, str]:
+    """Train replicates of one variant where they are not yet trained; return their keys."""
+    run = dereferenced(block["run"])
+    dataset = dataset if needs_mnist(run) else None
+    folder = f"{args.folder}/{block['variant']}"
     keys = {}
-    for replicate in range(args.first, args.last + 1):
-        data = dataset.digest if dataset else None
-        keys[replicate] = identity(args.run, args.seed, replicate, data, training_digest())
+    for replicate in range(block["first"], block["last"] + 1):
+        keys[replicate] = identity(run, args.seed, replicate, dataset.digest if dataset else None, training_digest())
         if is_trained(folder, replicate, keys[replicate]):
-            log.info("replicate %d is already trained", replicate)
-        else:
-            _train(args, replicate, keys[replicate], dataset, folder)
-    write_json(args.output, {"experiment": args.experiment, "variant": args.variant, "replicates": keys})
+            log.info("%s: replicate %d is already trained", block["variant"], replicate)
+            continue
+        place = {"experiment": args.experiment, "variant": block["variant"], "replicate": replicate, "seed": args.seed}
+        _train({"key": keys[replicate], **place, "run": run}, dataset, folder)
+    return keys
 
 
-def _train(args: Namespace, replicate: int, key: str, dataset: Dataset | None, folder: str) -> None:
-    """Train one replicate and write its two files, the record last."""
-    curves_file, record_file = replicate_files(folder, replicate)
+def _train(plan: Mapping[str, Any], dataset: Dataset | None, folder: str) -> None:
+    """Train one replicate and write its two files, the record last, which begins with the ``plan``."""
+    curves_file, record_file = replicate_files(folder, plan["replicate"])
     started, clock = datetime.now(UTC), time.perf_counter()
-    outcome = execute(args.run, Streams(args.seed, replicate), dataset)
+    outcome = execute(plan["run"], Streams(plan["seed"], plan["replicate"]), dataset)
     seconds = time.perf_counter() - clock
     record = {
-        "key": key,
-        "experiment": args.experiment,
-        "variant": args.variant,
-        "replicate": replicate,
-        "seed": args.seed,
-        "run": args.run,
+        **plan,
         "outcome": outcome.status,
         "steps": outcome.steps,
         "curves": write_curves(curves_file, outcome.curves),
@@ -78,7 +82,8 @@ def _train(args: Namespace, replicate: int, key: str, dataset: Dataset | None, f
         "environment": environment(),
     }
     write_json(record_file, record)
-    log.info("replicate %d %s after %d updates, %.1f s", replicate, outcome.status, outcome.steps, seconds)
+    done = (plan["variant"], plan["replicate"], outcome.status, outcome.steps, seconds)
+    log.info("%s: replicate %d %s after %d updates, %.1f s", *done)
 
 
 def environment() -> dict[str, str]:

@@ -46,13 +46,17 @@ class Paths:
         """Snakemake's benchmark file of a job."""
         return f"{self.results}/benchmarks/{name}.tsv"
 
+    def runs(self, experiment: str) -> str:
+        """Folder of an experiment's replicates, a folder a variant."""
+        return f"{self.results}/runs/{experiment}"
+
     def run_folder(self, experiment: str, variant: str) -> str:
         """Folder of one variant's replicates."""
-        return f"{self.results}/runs/{experiment}/{variant}"
+        return f"{self.runs(experiment)}/{variant}"
 
-    def block(self, experiment: str, variant: str, first: int | str, last: int | str) -> str:
-        """Record of a block of replicates, both ends included."""
-        return f"{self.run_folder(experiment, variant)}/replicates-{first}-{last}.json"
+    def trained(self, experiment: str, job: str) -> str:
+        """Record of a training job: which replicates of which variants it trained."""
+        return f"{self.results}/trained/{experiment}/{job}.json"
 
     def tuning(self, experiment: str, variant: str) -> str:
         """The value that tuning chose for a variant."""

@@ -36,6 +36,7 @@ from chapter6.study.spec import (
 )
 
 T = TypeVar("T")
+LONGEST_COMMAND = 120_000  # characters; one argument may have 128 KiB, quotes and the other arguments included
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,35 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Block:
-    """Replicates ``first`` to ``last`` of a variant: what one job trains."""
+    """Replicates ``first`` to ``last`` of a variant."""
 
     variant: Variant
     first: int
     last: int
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Blocks of one experiment that one job trains, the first of which gives it its name."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique within the experiment."""
+        return f"{self.blocks[0].variant.name}-{self.blocks[0].first}"
+
+    @property
+    def canonical(self) -> str:
+        """What the job is told, as canonical JSON."""
+        return canonical(
+            [{"variant": b.variant.name, "first": b.first, "last": b.last, "run": b.variant.run} for b in self.blocks]
+        )
 
 
 @dataclass(frozen=True)
@@ -107,10 +132,23 @@ class Experiment:
         return self.spec.section or self.id.split("-")[0]
 
     def blocks(self, size: int) -> Iterator[Block]:
-        """Yield the jobs of the experiment, ``size`` replicates each; blocks start at multiples of it."""
+        """Yield all replicates to be trained, ``size`` at a time; blocks start at multiples of it."""
         for variant in self.variants.values() if self.spec.search is None else ():
             for first in range(0, variant.replicates, size):
                 yield Block(variant, first, min(first + size, variant.replicates) - 1)
+
+    def batches(self, replicates: int, runs: int) -> Iterator[Batch]:
+        """Yield the training jobs: blocks of so many ``replicates``, in order, up to so many ``runs`` a job."""
+        waiting: list[Block] = []
+        room = runs
+        for block in self.blocks(replicates):
+            if waiting and block.size > room:
+                yield Batch(tuple(waiting))
+                waiting, room = [], runs
+            waiting.append(block)
+            room -= block.size
+        if waiting:
+            yield Batch(tuple(waiting))
 
 
 @dataclass(frozen=True)
@@ -135,9 +173,14 @@ class Study:
         """Where runs are mirrored to."""
         return self.config.tracking.uri or f"sqlite:///{self.paths.database}"
 
-    def blocks(self, experiment: str) -> Iterator[Block]:
-        """Yield the training jobs of one experiment."""
-        return self.experiments[experiment].blocks(self.config.replicates_per_job)
+    @cached_property
+    def batches(self) -> Mapping[str, Mapping[str, Batch]]:
+        """The training jobs by experiment and name."""
+        sizes = (self.config.replicates_per_job, self.config.runs_per_job)
+        return {
+            name: {batch.name: batch for batch in experiment.batches(*sizes)}
+            for name, experiment in self.experiments.items()
+        }
 
 
 def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -> Study:
@@ -159,7 +202,20 @@ def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None) -
             raise StudyError(f"only: unknown experiment {name!r}; choose from {sorted(specs)}")
     _check_claim_ids(specs, places)
     chosen = config.selected or list(specs)
-    return Study(config, {n: plan_experiment(specs[n], config, str(places[n])) for n in specs if n in chosen})
+    study = Study(config, {n: plan_experiment(specs[n], config, str(places[n])) for n in specs if n in chosen})
+    _check_batches(study)
+    return study
+
+
+def _check_batches(study: Study) -> None:
+    """Refuse jobs whose command no shell would take."""
+    for name, batches in study.batches.items():
+        for batch in batches.values():
+            if len(batch.blocks) > 1 and len(batch.canonical) > LONGEST_COMMAND:
+                raise StudyError(
+                    f"config/config.yaml: runs_per_job: {study.config.runs_per_job} makes a command of"
+                    f" {len(batch.canonical)} characters in {name}, and Linux takes {LONGEST_COMMAND}: choose less"
+                )
 
 
 def _check_claim_ids(specs: Mapping[str, ExperimentSpec], places: Mapping[str, Path]) -> None:

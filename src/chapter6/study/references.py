@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chapter6.files import read_json
@@ -14,14 +14,14 @@ def reference(file: str, key: str) -> dict[str, str]:
     return {"from": f"{file}#{key}"}
 
 
-def files_referred(value: Any) -> Iterator[str]:
-    """Yield every file that references inside ``value`` name."""
-    if isinstance(value, Mapping):
-        if set(value) == {"from"}:
-            yield str(value["from"]).partition("#")[0]
-        else:
-            for item in value.values():
-                yield from files_referred(item)
+def files_referred(*values: Any) -> set[str]:
+    """Return every file that references inside the ``values`` name."""
+    found = set()
+    for value in values:
+        if isinstance(value, Mapping):
+            is_reference = set(value) == {"from"}
+            found |= {str(value["from"]).partition("#")[0]} if is_reference else files_referred(*value.values())
+    return found
 
 
 def dereferenced(value: Any) -> Any:

@@ -283,6 +283,9 @@ class StudyConfig(Model):
     study_seed: Index = Field(6, description="what all random streams start from")
     replicates: Count = Field(10, description="independent seeds of a variant, where its experiment does not say")
     replicates_per_job: Count = Field(10, description="how many of them one job trains; results do not depend on it")
+    runs_per_job: Count = Field(
+        10, description="a job trains several variants of an experiment while they are no more runs than this"
+    )
     preset: str = Field("full", description="which of the presets is in force")
     presets: dict[Identifier, PresetSpec] = Field({"full": PresetSpec()}, description="budgets by name")
     only: str | list[str] = Field([], description="experiments to run, all if empty")
@@ -311,9 +314,16 @@ def load_config(raw: Mapping[str, Any], place: str = "config/config.yaml") -> St
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file without tags, or raise a :class:`StudyError` with the place of the mistake."""
+    """Read a YAML file, or raise a :class:`StudyError` with the place of the mistake.
+
+    Tags, keys given twice and aliases, which can grow a small file without bound, are refused.
+    """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise yaml.MarkedYAMLError(None, None, "aliases are not allowed", event.start_mark)  # type: ignore[arg-type]
+        return yaml.load(text, Loader=_Loader)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -336,23 +346,16 @@ def load_experiment(path: Path) -> ExperimentSpec:
     return parse(ExperimentSpec, raw, str(path))
 
 
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
+    return dict(yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True))
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses keys given twice and aliases, which can grow a small file without bound."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases."""
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
-        return super().compose_node(parent, index)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the one in C where there is one
+    """Safe loader that refuses keys given twice."""
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

@@ -54,7 +54,7 @@ def test_pixels_span_zero_to_one():
 @given(st.integers(1, 30), st.integers(1, 40))
 def test_chunks_put_together_are_the_whole(count, size):
     examples = pictures(count)
-    chunks = list(examples.chunks(size, np.float64))
+    chunks = [(images.copy(), targets) for images, targets in examples.chunks(size, np.float64)]
     assert [len(images) for images, _ in chunks[:-1]] == [size] * (len(chunks) - 1)
     np.testing.assert_array_equal(np.concatenate([images for images, _ in chunks]), examples.images * examples.scale)
     np.testing.assert_array_equal(np.concatenate([targets for _, targets in chunks]), examples.targets)

@@ -47,11 +47,14 @@ class Examples:
         return first, rest
 
     def chunks(self, size: int, dtype: DTypeLike) -> Iterator[tuple[Array, NDArray[Any]]]:
-        """Yield scaled images and targets in order, ``size`` examples at a time (the last may be smaller)."""
+        """Yield scaled images, in a buffer that is used again, and targets, ``size`` examples at a time, in order.
+
+        The last chunk may be smaller.
+        """
+        buffer = np.empty((min(size, len(self)), self.inputs), dtype)
         for start in range(0, len(self), size):
-            window = slice(start, start + size)
-            images = self.images[window]
-            yield self.scaled(images, np.empty(images.shape, dtype)), self.targets[window]
+            images = self.images[start : start + size]
+            yield self.scaled(images, buffer[: len(images)]), self.targets[start : start + size]
 
     def scaled(self, images: NDArray[Any], out: Array) -> Array:
         """Write ``images`` times the scale into ``out``, computed in its type."""

@@ -226,7 +226,8 @@ class Mask(Layer):
             return np.multiply(x, self._kind.evaluation_scale, out=self._output)
         assert self._rng is not None, "a network that trains with dropout needs random streams"
         self._rng.random(out=self._draw, dtype=np.float32)
-        np.multiply(self._draw >= self._kind.ratio, self._kind.training_scale, out=self._scales)
+        np.copyto(self._scales, self._draw >= self._kind.ratio)
+        self._scales *= self._kind.training_scale
         return np.multiply(x, self._scales, out=self._output)
 
     def backward(self, gradient: Array) -> Array:

@@ -37,37 +37,36 @@ class SoftmaxCrossEntropy(Loss):
     """Mean cross-entropy of softmax(logits) over a batch, with its gradient.
 
     Targets are integer labels (batch,). Logits are shifted by their row maximum and the logarithm is taken of
-    the sum, so the loss is finite for any finite logits.
+    the sum, so the loss is finite for any finite logits. Inside, classes come first: NumPy reduces over the first
+    axis several times as fast as over a short last one.
     """
 
     def __init__(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> None:
-        self._shifted = np.empty((batch_size, width), dtype)
-        self._exponentials = np.empty((batch_size, width), dtype)
-        self._rows = np.arange(batch_size)
+        self._by_class = np.empty((width, batch_size), dtype)
+        self._examples = np.arange(batch_size)
 
     def value(self, outputs: Array, targets: NDArray[Any]) -> float:
         """Return the mean of log(sum(exp(logits))) - logit of the label."""
-        sums = self._exponentiate(outputs)
-        return self._mean_loss(sums, targets)
+        return self._exponentiate(outputs, targets)[0]
 
     def value_and_gradient(self, outputs: Array, targets: NDArray[Any]) -> tuple[float, Array]:
         """Return the mean loss and (softmax - one-hot) / batch."""
-        sums = self._exponentiate(outputs)
-        loss = self._mean_loss(sums, targets)
-        gradient = self._exponentials
+        loss, sums = self._exponentiate(outputs, targets)
+        gradient = self._by_class
+        gradient[targets, self._examples] -= sums
+        sums *= len(sums)
         gradient /= sums
-        gradient[self._rows, targets] -= 1
-        gradient *= 1 / len(self._rows)
-        return loss, gradient
+        return loss, gradient.T
 
-    def _exponentiate(self, logits: Array) -> Array:
-        np.subtract(logits, logits.max(axis=1, keepdims=True), out=self._shifted)
-        np.exp(self._shifted, out=self._exponentials)
-        sums: Array = self._exponentials.sum(axis=1, keepdims=True)
-        return sums
-
-    def _mean_loss(self, sums: Array, labels: NDArray[Any]) -> float:
-        return float((np.log(sums[:, 0]) - self._shifted[self._rows, labels]).mean())
+    def _exponentiate(self, logits: Array, labels: NDArray[Any]) -> tuple[float, Array]:
+        """Leave exp(logits - maximum) by class; return the mean loss and the sums over the classes."""
+        powers = self._by_class
+        np.copyto(powers, logits.T)
+        powers -= powers.max(axis=0)
+        of_labels = powers[labels, self._examples]
+        np.exp(powers, out=powers)
+        sums: Array = powers.sum(axis=0)
+        return float((np.log(sums) - of_labels).mean()), sums
 
 
 class Linear(Loss):

@@ -17,7 +17,7 @@ from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
 
-EVALUATION_CHUNK = 1000  # examples a forward pass, so that a chunk stays in the cache
+EVALUATION_CHUNK = 500  # examples a forward pass, so that a chunk stays in the cache
 
 
 class Problem:

@@ -23,6 +23,7 @@ from chapter6.analysis.intervals import Array, Transform
 from chapter6.analysis.quantities import base_of
 from chapter6.analysis.runs import read_runs
 from chapter6.registry import Count, Share
+from chapter6.words import parameter_name
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
                 self._shares(searches, other),
                 margin=self.margin,
                 quantity=f"share in the variance of {self.quantity}",
-                subject=self.parameter,
-                rival=other,
+                subject=parameter_name(self.parameter),
+                rival=parameter_name(other),
                 where=evidence.label(variant),
                 scale="difference",
                 unit="share",
@@ -197,12 +198,12 @@ class Band(OfTrials, Bounded, Check):
         return float(low), float(high)
 
     def _described(self) -> str:
-        trials = f"the {self.best} best trials"
+        trials, parameter = f"the {self.best} best trials", parameter_name(self.parameter)
         if self.of == "edge":
-            return f"distance of {trials} from the edge of the range of {self.parameter}"
+            return f"distance of {trials} from the edge of the range of {parameter}"
         if self.of == "width":
-            return f"width of the band of {self.parameter} with {trials}, relative to that of all trials"
-        return f"{self.of} end of the band of {self.parameter} with {trials}"
+            return f"width of the band of {parameter} with {trials}, relative to that of all trials"
+        return f"{self.of} end of the band of {parameter} with {trials}"
 
 
 @dataclass(frozen=True, kw_only=True)

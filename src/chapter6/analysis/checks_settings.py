@@ -25,6 +25,7 @@ from chapter6.analysis.intervals import Array, Direction
 from chapter6.analysis.quantities import Target
 from chapter6.analysis.runs import Readings, Tables
 from chapter6.registry import Names, StudyError
+from chapter6.words import name, parameter_name
 
 Better = Literal["higher", "lower"]
 
@@ -75,7 +76,7 @@ class Reversal(Measured, Check):
                 subject, rival = (str(evidence.level(side, self.methods)) for side in sides)
                 if subject != rival:
                     both = pair(evidence, values, self.quantity, sides, *claim, "difference", where, self.exact)
-                    found.append(replace(both, subject=subject, rival=rival))
+                    found.append(replace(both, subject=name(subject), rival=name(rival)))
         return found
 
     def evaluate(self, tables: Tables, confidence: float = CONFIDENCE) -> list[Part]:
@@ -196,7 +197,7 @@ class Spread(Measured, Compared, Check):
         word = "standard deviation" if self.by == "deviation" else "range"
         spreads = [{replicate: self._spread(row) for replicate, row in across(values, side).items()} for side in sides]
         whole = between_groups(self, evidence, spreads, sides, values)
-        quantity = f"{word} over {self.along} of {self.quantity}"
+        quantity = f"{word} of {self.quantity} over the settings of {name(self.along)}"
         unit = self.quantity.unit if self.scale == "difference" else ""
         return [replace(whole, quantity=quantity, metric=self.metric, unit=unit)]
 
@@ -238,7 +239,7 @@ class Reach(Compared, Check):
         values = evidence.readings(self.learned.quantity, [*sides[0], *sides[1]])
         ends = [self._ends(evidence, side, across(values, side)) for side in sides]
         whole = between_groups(self, evidence, ends, sides, values)
-        quantity = f"{self.end} {self.along} at which {self.learned}"
+        quantity = f"{self.end} {parameter_name(self.along)} at which {self.learned}"
         return [replace(whole, quantity=quantity, metric=self.learned.metric)]
 
     def _ends(self, evidence: Evidence, side: list[str], rows: dict[int, Array]) -> dict[int, float]:
@@ -329,5 +330,5 @@ def between_groups(
 
 
 def group_label(patterns: tuple[str, ...]) -> str:
-    """A group's name: its patterns without their wildcards."""
-    return " and ".join(pattern.strip("*_-") or "all" for pattern in patterns)
+    """A group's name: its patterns without their wildcards, in words."""
+    return " and ".join(name(pattern.strip("*_-") or "all") for pattern in patterns)

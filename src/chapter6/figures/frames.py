@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.figures import style
 from chapter6.registry import StudyError
+from chapter6.words import name
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -198,10 +198,10 @@ def _name_of(names: Mapping[tuple[str, str], str], axis: str, level: str) -> str
 
 def level_name(axis: str, level: str) -> str:
     """Return a level for readers: ``ReLU``, but ``depth 4``."""
-    what = style.name(axis.rpartition(".")[2])
+    what = name(axis.rpartition(".")[2])
     if level in ("true", "false"):
         return f"{'with' if level == 'true' else 'without'} {what}"
-    return f"{what} {level}" if _is_number(level) else style.name(level)
+    return f"{what} {level}" if _is_number(level) else name(level)
 
 
 def _is_number(level: str) -> bool:

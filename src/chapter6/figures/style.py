@@ -1,4 +1,4 @@
-"""How figures look: theme, a fixed look for every well-known variant, names for readers, and saving."""
+"""How figures look: theme, a fixed look for every well-known variant, names along axes, and saving."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chapter6.files import replacing
+from chapter6.words import name, parameter_name
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -89,30 +90,7 @@ _ALIASES = {
     "l2": "decay",
 }
 
-NAMES = {
-    "sgd": "SGD",
-    "adagrad": "AdaGrad",
-    "rmsprop": "RMSProp",
-    "adam": "Adam",
-    "momentum": "Momentum",
-    "nesterov": "Nesterov",
-    "relu": "ReLU",
-    "xavier": "Xavier",
-    "he": "He",
-    "bn": "batch normalization",
-    "bayesian": "Bayesian",
-    "std-0.01": "std 0.01",
-    "std-1": "std 1",
-    "loss": "loss",
-    "rank": "distinct units (rank)",
-    "gradient_norm": "norm of the gradient",
-    "activation_mean": "mean of the activations",
-    "activation_std": "spread of the activations (std)",
-    "unit_std": "spread of a unit over the inputs (std)",
-    "slope": "mean slope of the activation function",
-    "saturated": "saturated activations",
-}
-ABSCISSAE = {"rate": "learning rate, times the default", "regularizer.strength": "weight decay"}
+ABSCISSAE = {"rate": "learning rate, times the default"}
 SYMBOLS = {"optimizer.learning_rate": "η", "regularizer.strength": "decay"}
 SPLIT_NAMES = {"batch": "mini-batch", "train": "training", "validation": "validation", "test": "test"}
 OF_EXAMPLES = ("loss", "accuracy")  # metrics that differ by split; others speak of the network
@@ -121,14 +99,9 @@ LESS_IS_BETTER = ("loss",)
 SHARES = ("accuracy", "saturated", "misaligned_share", "share")
 
 
-def name(text: str) -> str:
-    """Return how a key (``relu``, ``learning_rate``) is written for readers."""
-    return NAMES.get(text, text.replace("_", " "))
-
-
 def axis_name(parameter: str) -> str:
     """Return what an axis of a sweep or a dotted parameter is called along an axis."""
-    return ABSCISSAE.get(parameter, name(parameter.rpartition(".")[2]))
+    return ABSCISSAE.get(parameter, parameter_name(parameter))
 
 
 def symbol(parameter: str) -> str:

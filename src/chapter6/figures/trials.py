@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from chapter6.figures import frames, panels, style
 from chapter6.figures.base import Figure, Split, Splits, as_tuple
 from chapter6.registry import Count, Index, StudyError
+from chapter6.words import name
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -115,7 +116,7 @@ class BestTrials(Figure, key="best_trials"):
         if style.is_share(self.metric):
             axes[0].set_ylim(-0.03, 1.03)
         panels.share_axis(axes[0], self.metric)
-        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", style.name(self.metric))
+        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", name(self.metric))
         panels.legend(figure, self._keys(data, looks), len(groups) + 1)
         return figure
 

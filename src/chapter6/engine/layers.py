@@ -88,7 +88,8 @@ class BatchNormalization:
     """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167) before or after the activation.
 
     ``epsilon`` is the book's 10e-7. The running averages start at zero and move by (1 - momentum) a batch; the
-    running variance is the biased one of the batch.
+    running variance is the biased one of the batch. PyTorch's starts at one, takes the unbiased variance, n / (n - 1)
+    times this one, and calls 1 - momentum its momentum.
     """
 
     placement: Literal["before", "after"] = "before"
@@ -180,7 +181,10 @@ class Dropout(Family):
 
 @dataclass(frozen=True)
 class Standard(Dropout):
-    """The book's form (section 6.4.3): unscaled in training, multiplied by 1 - ratio in evaluation."""
+    """The book's form (section 6.4.3): unscaled in training, multiplied by 1 - ratio in evaluation.
+
+    PyTorch's is the inverted form: its outputs are these over 1 - ratio, in training as in evaluation.
+    """
 
     @property
     def training_scale(self) -> float:

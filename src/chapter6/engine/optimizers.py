@@ -48,7 +48,10 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Momentum(Optimizer):
-    """Heavy-ball momentum (section 6.1.4): v <- alpha v - eta g, W <- W + v."""
+    """Heavy-ball momentum (section 6.1.4): v <- alpha v - eta g, W <- W + v.
+
+    PyTorch keeps v / -eta: the same path as long as eta is constant, which holds for Nesterov's form too.
+    """
 
     learning_rate: Positive = 0.01
     momentum: Share = 0.9
@@ -129,7 +132,8 @@ class Adam(Optimizer):
     """Adam (section 6.1.6; Kingma and Ba, arXiv:1412.6980, with the order of their section 2).
 
     m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g*g, and with the bias correction folded into
-    eta_t = eta sqrt(1 - beta2^t) / (1 - beta1^t): W <- W - eta_t m / (sqrt(v) + epsilon).
+    eta_t = eta sqrt(1 - beta2^t) / (1 - beta1^t): W <- W - eta_t m / (sqrt(v) + epsilon). The paper's algorithm 1,
+    and PyTorch, add epsilon after the correction: theirs is this one's over sqrt(1 - beta2^t).
     """
 
     learning_rate: Positive = 0.001

@@ -26,7 +26,7 @@ class Regularizer(Family):
 
 @dataclass(frozen=True)
 class L2(Regularizer):
-    """Weight decay (section 6.4.2): lambda/2 * sum(W^2)."""
+    """Weight decay (section 6.4.2): lambda/2 * sum(W^2), on weights only; PyTorch's acts on all it is given."""
 
     strength: NonNegative = 0.1
 

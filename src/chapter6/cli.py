@@ -16,6 +16,8 @@ COMMANDS = {
     "run": "train one variant in the terminal, without touching the study",
     "plan": "say how many jobs, how long and how much disk",
     "where": "say where the page is and how to open the MLflow UI",
+    "export": "pack a finished study into one archive",
+    "verify": "check an archive, or two and compare them",
     "fetch": "fetch MNIST, check it and store it as arrays",
     "train": "train replicates of one or several variants",
     "tune": "choose one number of a run on validation data",

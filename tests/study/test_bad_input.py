@@ -162,6 +162,7 @@ YAML = {
     "syntax": ("id: [1, 2", "not valid YAML.*line"),
     "a tag": ("id: !!python/object/apply:os.system [ls]", "not valid YAML.*python/object"),
     "an alias": ("a: &a [1]\nb: *a", "not valid YAML: aliases are not allowed.*line 2"),
+    "a tower of brackets": ("a: " + "[" * 60, "not valid YAML: nested more than 50 deep.*line 1"),
     "a key twice": ("id: a\nid: b", "not valid YAML: key 'id' stands twice.*line"),
     "no mapping": ("- 1", "expected keys and values"),
     "nothing": ("", "expected keys and values"),

@@ -24,7 +24,7 @@ rule tabulate:
     params:
         study=paths.settings,
         variants=variants_digest,
-        sources=source_digest("analysis/tables.py", "jobs/tabulate.py"),
+        sources=source_digest("analysis/tables.py", "study/gathering.py", "jobs/tabulate.py"),
     shell:
         "chapter6 tabulate --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -44,7 +44,7 @@ rule judge:
     params:
         study=paths.settings,
         claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
-        sources=source_digest("analysis/*.py"),
+        sources=source_digest("analysis/*.py", "words.py"),
     shell:
         "chapter6 judge --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 

@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from chapter6.engine.training import Curve
 from chapter6.files import read_json, replacing
-from chapter6.registry import StudyError
 from chapter6.study.paths import replicate_files
 
 Curves = Mapping[tuple[str, str], Curve]
@@ -29,7 +28,7 @@ def write_curves(path: str | Path, curves: Curves) -> str:
         return sha256(temporary.read_bytes()).hexdigest()
 
 
-def read_curves(path: str | Path) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+def read_curves(path: str | Path | IO[bytes]) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
     """Return steps and values of every curve by (split, metric)."""
     with np.load(path, allow_pickle=False) as arrays:
         names = [name.removeprefix("step:") for name in arrays.files if name.startswith("step:")]
@@ -54,16 +53,3 @@ def is_trained(folder: str, replicate: int, key: str) -> bool:
     except (OSError, ValueError):
         return False
     return bool(record.get("key") == key and record.get("curves") == sha256(content).hexdigest())
-
-
-def read_replicate(folder: str, replicate: int) -> tuple[dict[str, Any], dict[Any, Any]]:
-    """Return record and curves of a trained replicate, checked against each other."""
-    curves_file, record_file = replicate_files(folder, replicate)
-    try:
-        record = read_json(record_file)
-        if sha256(Path(curves_file).read_bytes()).hexdigest() == record["curves"]:
-            return record, read_curves(curves_file)
-        problem = f"{curves_file} is not the file that {record_file} describes"
-    except (OSError, ValueError, KeyError) as error:
-        problem = f"{record_file} or its curves cannot be read ({error})"
-    raise StudyError(f"{problem}; delete {folder} and start the study again: only this variant is trained")

@@ -26,6 +26,8 @@ from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
 from chapter6.study.schema import Model, member_of, model_of, parse
 
+DEEPEST = 50  # levels of a YAML file; some tens of thousands would overflow the stack of the parser
+
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
 
 ActivationSpec: Any = member_of(Activation)
@@ -316,13 +318,16 @@ def load_config(raw: Mapping[str, Any], place: str = "config/config.yaml") -> St
 def read_yaml(path: Path) -> Any:
     """Read a YAML file, or raise a :class:`StudyError` with the place of the mistake.
 
-    Tags, keys given twice and aliases, which can grow a small file without bound, are refused.
+    Tags, keys given twice, and what grows without bound from a small file, aliases and deep nesting, are refused.
     """
     try:
         text = path.read_text(encoding="utf-8")
+        depth = 0
         for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                raise yaml.MarkedYAMLError(None, None, "aliases are not allowed", event.start_mark)  # type: ignore[arg-type]
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+                problem = f"nested more than {DEEPEST} deep" if depth > DEEPEST else "aliases are not allowed"
+                raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)  # type: ignore[arg-type]
         return yaml.load(text, Loader=_Loader)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,109 @@
+"""Tables and verdicts made again, beside those that a study's files hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Problems = Iterator[str]
+
+DIGITS = 1e-6  # relative: numbers made again on another machine agree to six digits
+MOST_ROWS = 50_000_000
+MOST_BYTES_OF_A_COLUMN = 2**30
+WORDS = ("sentence", "label", "outcome", "decides_at")  # of a verdict, which another version may put differently
+
+
+def read_table(content: bytes, rows: int | None = None) -> pd.DataFrame:
+    """Read a Parquet table; ValueError where it has not the ``rows`` that it should, or would not fit into memory."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(BytesIO(content))
+    count, schema = file.metadata.num_rows, file.schema_arrow
+    if count != (count if rows is None else rows) or count > MOST_ROWS:
+        raise ValueError(f"{count} rows, and {MOST_ROWS if rows is None else rows} are expected")
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    # As dictionaries, texts take the room that they take in the file; a short file could hold a long text many times.
+    table = parquet.read_table(BytesIO(content), read_dictionary=texts)
+    for position, name in enumerate(table.column_names):
+        if pa.types.is_dictionary(table.schema.field(name).type):
+            chunks = table.column(name).chunks
+            longest = max((pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in chunks), default=0)
+            if longest * count > MOST_BYTES_OF_A_COLUMN:
+                raise ValueError(f"column {name!r} does not fit into memory")
+            table = table.set_column(position, name, table.column(name).cast(pa.string()))
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
+
+
+def table_problems(content: bytes, expected: pd.DataFrame) -> Problems:
+    """Yield where a Parquet table is not the expected one, number for number."""
+    table = read_table(content, len(expected))
+    if list(table.columns) != list(expected.columns):
+        yield f"has the columns {', '.join(table.columns)}, and the runs give {', '.join(expected.columns)}"
+        return
+    for column in expected.columns:
+        if count := int(_differing(table[column], expected[column]).sum()):
+            yield f"{count} of {len(expected)} rows are not what the runs give, in column {column!r}"
+
+
+def _differing(found: pd.Series, expected: pd.Series) -> Any:
+    if expected.dtype.kind in "iuf":
+        a, b = found.to_numpy(dtype=float), expected.to_numpy(dtype=float)
+        return ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    return found.to_numpy(dtype=object) != expected.to_numpy(dtype=object)
+
+
+def summary_problems(content: bytes, expected: pd.DataFrame) -> Problems:
+    """Compare the table for people, which is rounded, with what it should be."""
+    import pandas as pd
+
+    numbers = {name: expected[name].dtype.kind in "iuf" for name in expected}
+    table = pd.read_csv(BytesIO(content), dtype={name: float if number else str for name, number in numbers.items()})
+    if list(table.columns) != list(expected.columns) or len(table) != len(expected):
+        yield "has other rows or columns than the runs give"
+        return
+    for name, is_number in numbers.items():
+        if is_number:
+            a, b = table[name].to_numpy(dtype=float), expected[name].to_numpy(dtype=float)
+            differing = ~np.isclose(a, b, rtol=1e-5, atol=0, equal_nan=True)
+        else:
+            differing = table[name].to_numpy(dtype=object) != expected[name].to_numpy(dtype=object)
+        if differing.any():
+            yield f"{int(differing.sum())} of {len(table)} rows are not what the runs give, in column {name!r}"
+
+
+def verdict_problems(told: Mapping[str, Any], again: Mapping[str, Any], same_code: bool) -> Problems:
+    """Yield where a claim's result is not the one that was judged again; words count if the ``same_code`` judged."""
+    if told["verdict"] != again["verdict"]:
+        yield f"{told['id']}: judged again from the tables it is {again['verdict']}, and {told['verdict']} is stated"
+    elif place := _difference(told, again, () if same_code else WORDS):
+        yield f"{told['id']}: judged again from the tables, {place}"
+
+
+def _difference(told: Any, again: Any, skipped: Sequence[str], place: str = "") -> str:
+    """Say where data differ, numbers in more than the last digits; nothing where they do not."""
+    if isinstance(told, dict) and isinstance(again, dict) and set(told) == set(again):
+        pairs = [(f"{place}.{key}".lstrip("."), told[key], again[key]) for key in again if key not in skipped]
+    elif isinstance(told, list) and isinstance(again, list) and len(told) == len(again):
+        pairs = [(f"{place}[{number}]", *both) for number, both in enumerate(zip(told, again, strict=True))]
+    else:
+        is_float = isinstance(told, float) and isinstance(again, float)
+        if told == again or (is_float and math.isclose(told, again, rel_tol=DIGITS, abs_tol=1e-12)):
+            return ""
+        return f"{place} is {short(again)}, and {short(told)} is stated"
+    return next((found for at, a, b in pairs if (found := _difference(a, b, skipped, at))), "")
+
+
+def short(value: Any) -> str:
+    """Return a value for a message."""
+    text = repr(value)
+    return text if len(text) < 100 else f"{text[:97]}..."

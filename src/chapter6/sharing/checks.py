@@ -1,0 +1,294 @@
+"""Whether the files of a study hold together: what can be made again is made again, and compared.
+
+Tables are made again from the curves, verdicts from the tables, by the settings in the same archive. So whoever
+changes a number has to change everything that follows from it, down to the curves, whatever the hashes say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+
+from chapter6.analysis.claims import judge_claim
+from chapter6.analysis.tables import summary_table
+from chapter6.registry import StudyError
+from chapter6.report.searches import lies_in
+from chapter6.sharing.again import Problems, read_table, short, summary_problems, table_problems, verdict_problems
+from chapter6.sharing.archive import Facts
+from chapter6.sharing.contents import (
+    CONFIG,
+    DATA,
+    TABLES,
+    RunFile,
+    facts,
+    planned,
+    rounds_of,
+    runs_of,
+    searches_of,
+    study_in,
+)
+from chapter6.study.gathering import Files, dereferenced, tables_of, trial_curves_in, trials_of
+from chapter6.study.plan import Experiment, Study, canonical
+from chapter6.study.records import identity
+from chapter6.study.searches import curves_file
+
+CHECKS = {
+    "settings": "the settings can be read",
+    "complete": "everything is there that the settings ask for, and nothing else",
+    "runs": "the runs were made with these settings, and have their own curves",
+    "tables": "the tables follow from the runs",
+    "verdicts": "the verdicts follow from the tables",
+    "page": "the page shows these verdicts",
+    "manifest": "the manifest tells what the files tell",
+}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A study as read back from its files, and what is wrong with it, by check that was made."""
+
+    study: Study | None
+    problems: Mapping[str, Sequence[str]]
+
+    @property
+    def listed(self) -> list[str]:
+        """Every problem as one line."""
+        return [f"{check}: {text}" for check, texts in self.problems.items() for text in texts]
+
+
+def examine(files: Files, stated: Facts, sources: str | None = None, same_code: bool = True) -> Examined:
+    """Check the files of a study; ``stated`` are the facts that the manifest tells.
+
+    ``sources`` is the digest of the code that must have trained the runs (any if None). Words of verdicts are only
+    compared where the ``same_code`` judges again.
+    """
+    try:
+        study = study_in(files, stated.preset)
+    except Exception as error:  # a stranger's settings pass through many hands
+        return Examined(None, {"settings": [_told(error)]})
+    checks: dict[str, Callable[[], Problems]] = {
+        "complete": partial(_complete, study, files),
+        "runs": partial(_runs, study, files, sources),
+        "tables": partial(_tables, study, files),
+        "verdicts": partial(_verdicts, study, files, same_code),
+        "page": partial(_page, study, files),
+        "manifest": partial(_manifest, study, files, stated),
+    }
+    return Examined(study, {"settings": []} | {name: list(_guarded(check)) for name, check in checks.items()})
+
+
+def _guarded(check: Callable[[], Problems], place: str = "") -> Problems:
+    """Yield what a check finds; what it cannot even read is a finding too."""
+    try:
+        yield from check()
+    except Exception as error:  # a stranger's bytes can make any library fail in any way
+        yield f"{place}: {_told(error)}" if place else _told(error)
+
+
+def _named(name: str, check: Callable[[], Problems]) -> Problems:
+    for problem in _guarded(check):
+        yield f"{name}: {problem}"
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error) if isinstance(error, StudyError | ValueError) else f"{type(error).__name__}: {error}"
+
+
+def _each(study: Study, check: Callable[[Experiment], Problems]) -> Problems:
+    for experiment in study.experiments.values():
+        yield from _guarded(partial(check, experiment), experiment.id)
+
+
+def _complete(study: Study, files: Files) -> Problems:
+    wanted = dict.fromkeys(planned(study))
+    missing: dict[str, list[str]] = defaultdict(list)
+    for name in wanted:
+        if name not in files:
+            missing[_group(study, name)].append(name)
+    for group, names in missing.items():
+        yield f"{group}: missing: {some(names)}"
+    if strange := [name for name in files if name not in wanted and name not in (CONFIG, DATA)]:
+        yield f"not part of the study: {some(strange)}"
+
+
+def _group(study: Study, name: str) -> str:
+    parts = {part.removesuffix(".json").removesuffix(".yaml") for part in name.split("/")}
+    owner = next(
+        (e for e in study.experiments if e in parts or name.startswith(study.paths.table(e).removesuffix("parquet"))),
+        "",
+    )
+    return owner or "the study"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first few names and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _runs(study: Study, files: Files, sources: str | None) -> Problems:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    used: dict[str, set[str]] = {"data": set(), "sources": set()}
+    for run in runs_of(study):
+        if run.record in files and run.curves in files:
+            for problem in _guarded(partial(_run, study, files, run, used)):
+                found[run.experiment, problem].append(f"{run.variant.name} {run.replicate}")
+    for (experiment, problem), names in found.items():
+        yield f"{experiment}: {problem}: {some(names)}"
+    if DATA in files:
+        used["data"].add(json.loads(files[DATA])["digest"])
+    for name, digests in used.items():
+        if len(digests) > 1:
+            yield f"not all runs have the same {name}: digests {some(sorted(d[:12] for d in digests))}"
+    if sources and used["sources"] - {sources}:
+        yield "runs were trained by other code than stands here now (make study trains them again)"
+    yield from _each(study, partial(_tunings, study, files))
+    yield from _each(study, partial(_searches, study, files))
+
+
+def _run(study: Study, files: Files, run: RunFile, used: Mapping[str, set[str]]) -> Problems:
+    record, seed = json.loads(files[run.record]), study.config.study_seed
+    planned_run = json.loads(canonical(dereferenced(run.variant.run, files)))
+    if record["run"] != planned_run:
+        yield "trained with other settings"
+    place = {"experiment": run.experiment, "variant": run.variant.name, "replicate": run.replicate, "seed": seed}
+    for key, wanted in place.items():
+        if record[key] != wanted:
+            yield f"the record tells of {key} {record[key]!r}"
+    if record["key"] != identity(record["run"], seed, run.replicate, record["data"], record["sources"]):
+        yield "the key is not that of the run"
+    if record["curves"] != sha256(files[run.curves]).hexdigest():
+        yield "the curves are not those that the record describes"
+    used["sources"].add(record["sources"])
+    used["data"] |= {record["data"]} - {None}
+
+
+def _tunings(study: Study, files: Files, experiment: Experiment) -> Problems:
+    """Compare what was chosen on validation data with what every candidate came to."""
+    for of in experiment.tunings:
+        name = study.paths.tuning(experiment.id, of)
+        if name in files:
+            tuning = json.loads(files[name])
+            best = min(tuning["candidates"], key=lambda tried: math.inf if tried["loss"] is None else tried["loss"])
+            if tuning["value"] != best["value"]:
+                yield f"{name}: {tuning['value']} was chosen, and {best['value']} has the lowest loss"
+
+
+def _searches(study: Study, files: Files, experiment: Experiment) -> Problems:
+    for variant, replicate in searches_of(experiment):
+        search = variant.search or {}
+        source = experiment.variants[search["replay"]["of"]] if search["replay"] else variant
+        rounds = rounds_of(study.paths, experiment, source, replicate)
+        chosen = study.paths.chosen(experiment.id, variant.name, replicate)
+        if all(name in files for name in (*rounds, *map(curves_file, rounds), chosen)):
+            check = partial(_search, files, search, source.rounds, rounds, json.loads(files[chosen]))
+            yield from _named(f"{experiment.id}: {variant.name} {replicate}", check)
+
+
+def _search(
+    files: Files, search: Mapping[str, Any], planned: Sequence[int], rounds: Sequence[str], chosen: Mapping[str, Any]
+) -> Problems:
+    """Compare rounds with what was planned, scores with curves, and what was chosen with what was tried."""
+    by_round = [trials_of(json.loads(files[name])) for name in rounds]
+    if [len(trials) for trials in by_round] != planned:
+        yield f"rounds of {[len(trials) for trials in by_round]} trials, and {planned} were planned"
+    trials = [trial for of_round in by_round for trial in of_round]
+    curves = {number: c for name in rounds for number, c in trial_curves_in(files[curves_file(name)]).items()}
+    sign = 1 if search["metric"] == "accuracy" else -1
+    for trial in trials:
+        if not lies_in(trial.values, search["space"]):
+            yield f"trial {trial.number} lies outside of the space of the settings"
+        last = curves[trial.number]["validation", search["metric"]][1][-1:]
+        if trial.outcome == "finished" and np.isfinite(last).all() and trial.score != sign * float(last[0]):
+            yield f"trial {trial.number} has a score that its curve does not have"
+    candidates = [trial for trial in trials if str(trial.number) not in chosen["stopped"]] or trials
+    best = max(candidates, key=lambda trial: trial.score)
+    if (best.number, best.values, best.score) != (chosen["trial"], chosen["values"], chosen["score"]):
+        yield f"trial {chosen['trial']} was chosen, and trial {best.number} is the best"
+
+
+def _tables(study: Study, files: Files) -> Problems:
+    def check(experiment: Experiment) -> Problems:
+        again = tables_of(files, study.paths, experiment)
+        for kind, expected in again.items():
+            name = study.paths.table(experiment.id, kind)
+            if name in files:
+                yield from _named(name, partial(table_problems, files[name], expected))
+        name = study.paths.summary(experiment.id)
+        if name in files:
+            yield from _named(name, partial(summary_problems, files[name], summary_table(again[""])))
+
+    yield from _each(study, check)
+
+
+def _verdicts(study: Study, files: Files, same_code: bool) -> Problems:
+    gathered: list[Any] = []
+
+    def check(experiment: Experiment) -> Problems:
+        told = json.loads(files[study.paths.claims(experiment.id)])
+        gathered.extend(told)
+        names = {kind or "curves": study.paths.table(experiment.id, kind) for kind in TABLES}
+        tables = {kind: read_table(files[name]) for kind, name in names.items()}
+        tables = {kind: table for kind, table in tables.items() if len(table)}
+        judged = [judge_claim(claim, experiment.id, tables, study.is_preview) for claim in experiment.claims]
+        if [claim["id"] for claim in told] != [claim["id"] for claim in judged]:
+            yield f"{experiment.id}: has other claims than its settings"
+            return
+        for claim, again in zip(told, judged, strict=True):
+            yield from verdict_problems(claim, json.loads(json.dumps(again)), same_code)
+
+    yield from _each(study, check)
+    try:
+        together = sorted(gathered, key=lambda claim: str(claim["id"]))
+        if json.loads(files[study.paths.claims()]) != together:
+            yield f"{study.paths.claims()}: does not hold the same verdicts as the files of the experiments"
+    except KeyError:
+        yield f"{study.paths.claims()} is missing"
+
+
+def _page(study: Study, files: Files) -> Problems:
+    shown = _Shown()
+    shown.feed(files[study.paths.page].decode())
+    stated = {claim["id"]: claim["verdict"] for claim in json.loads(files[study.paths.claims()])}
+    for claim in sorted(stated.keys() | shown.verdicts.keys()):
+        here, there = shown.verdicts.get(claim, "nothing"), stated.get(claim, "nothing")
+        if here != there:
+            yield f"{claim}: the page shows {here!r}, and {study.paths.claims()} says {there!r}"
+
+
+class _Shown(HTMLParser):
+    """The verdicts that a page shows, by claim."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verdicts: dict[str, str] = {}
+        self._verdict = ""
+        self._is_id = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        classes = (dict(attrs).get("class") or "").split()
+        if tag == "section" and classes[:1] == ["claim"]:
+            self._verdict = " ".join(classes[1:])
+        self._is_id = tag == "span" and classes == ["claim-id"]
+
+    def handle_data(self, data: str) -> None:
+        if self._is_id:
+            self.verdicts.setdefault(data.strip(), self._verdict)
+            self._is_id = False
+
+
+def _manifest(study: Study, files: Files, stated: Facts) -> Problems:
+    told = facts(study, files)
+    for key in Facts.model_fields:
+        if getattr(told, key) != getattr(stated, key):
+            yield f"{key}: {short(getattr(stated, key))} is stated, and the files tell {short(getattr(told, key))}"

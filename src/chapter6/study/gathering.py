@@ -1,0 +1,156 @@
+"""An experiment's tables, made from what its jobs left: records and curves of replicates, or the rounds of searches.
+
+Files come in as a mapping from their name in the study to their content: a folder, or an archive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from io import BytesIO
+from math import nan
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import numpy as np
+
+from chapter6.analysis.tables import (
+    CHOSEN,
+    Run,
+    curves_table,
+    histograms_table,
+    runs_table,
+    settings_table,
+    trials_table,
+)
+from chapter6.engine.measurements import Activations, Measurement
+from chapter6.registry import StudyError
+from chapter6.study.paths import Paths, replicate_files
+from chapter6.study.plan import Experiment, Variant
+from chapter6.study.records import read_curves
+from chapter6.study.searches import Trial, curves_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Files = Mapping[str, bytes]
+UNREADABLE = (LookupError, OSError, ValueError, BadZipFile)
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+class UnreadableError(StudyError):
+    """A file that a table needs cannot be read."""
+
+    def __init__(self, file: str, problem: object) -> None:
+        super().__init__(f"{file}: {problem}")
+        self.file = file
+
+
+def tables_of(files: Files, paths: Paths, experiment: Experiment) -> dict[str, pd.DataFrame]:
+    """Return the tables by kind, the curves under "".
+
+    :class:`UnreadableError` where a file is missing, damaged, or not the curves that its record describes.
+    """
+    read = _searched if experiment.spec.search else _trained
+    runs = [
+        run
+        for variant in experiment.variants.values()
+        for replicate in range(variant.replicates)
+        for run in read(files, paths, experiment, variant, replicate)
+    ]
+    described = [asdict(v) | {"run": dereferenced(v.run, files)} for v in experiment.variants.values()]
+    return {
+        "settings": settings_table(experiment.id, described),
+        "runs": runs_table(runs),
+        "histograms": histograms_table(runs, _histogram_ranges(experiment)),
+        "trials": trials_table(record for record, _ in runs if "values" in record),
+        "": curves_table(runs),
+    }
+
+
+def dereferenced(value: Any, files: Files) -> Any:
+    """Return ``value`` with every reference replaced by what it refers to."""
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) != {"from"}:
+        return {key: dereferenced(item, files) for key, item in value.items()}
+    file, _, key = str(value["from"]).partition("#")
+    return json.loads(files[file])[key]
+
+
+def trials_of(round_record: Mapping[str, Any]) -> list[Trial]:
+    """Return the trials of one round."""
+    return [Trial(**trial) for trial in round_record["trials"]]
+
+
+def curves_in(content: bytes) -> dict[tuple[str, str], Arrays]:
+    """Return the curves of an .npz file by (split, metric)."""
+    with ZipFile(BytesIO(content)) as arrays:
+        if any(array.compress_type != ZIP_STORED for array in arrays.infolist()):
+            raise StudyError("curves are stored as they are, and these are packed")  # and may unpack without bound
+    return read_curves(BytesIO(content))
+
+
+def trial_curves_in(content: bytes) -> dict[int, dict[tuple[str, str], Arrays]]:
+    """Return the curves of a round by trial, each by (split, metric)."""
+    found: dict[int, dict[tuple[str, str], Arrays]] = {}
+    for (number, name), curve in curves_in(content).items():
+        split, metric = name.split("/", 1)
+        found.setdefault(int(number), {})[split, metric] = curve
+    return found
+
+
+def checked_curves(files: Files, name: str, stated: str) -> bytes:
+    """Return a file of curves, which must have the SHA-256 that its record states."""
+    if sha256(files[name]).hexdigest() != stated:
+        raise UnreadableError(name, "not the curves that its record describes")
+    return files[name]
+
+
+def _trained(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
+    curves, record_file = replicate_files(paths.run_folder(experiment.id, variant.name), replicate)
+    try:
+        record = json.loads(files[record_file])
+        yield record, curves_in(checked_curves(files, curves, record["curves"]))
+    except UNREADABLE as error:
+        raise UnreadableError(record_file, f"it or its curves cannot be read ({error})") from None
+
+
+def _searched(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
+    """Yield every trial of a search, cut where a replayed rule stopped it, and the choice."""
+    assert variant.search is not None
+    replay = variant.search["replay"]
+    chosen = json.loads(files[paths.chosen(experiment.id, variant.name, replicate)])
+    source = experiment.variants[replay["of"]] if replay else variant
+    names = {"experiment": experiment.id, "variant": variant.name, "replicate": replicate, "seconds": nan}
+    for number in range(1, len(source.rounds) + 1):
+        file = paths.search_round(experiment.id, source.name, replicate, number)
+        record = json.loads(files[file])
+        curves = trial_curves_in(checked_curves(files, curves_file(file), record["curves"]))
+        for trial in trials_of(record):
+            last = chosen["stopped"].get(str(trial.number), trial.steps)
+            told = asdict(trial) | names | {"trial": trial.number, "steps": last}
+            yield told, {name: _cut(curve, last) for name, curve in curves.get(trial.number, {}).items()}
+    steps = variant.run["steps"]
+    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in chosen["test"].items()}
+    yield names | {"trial": CHOSEN, "outcome": "finished", "steps": steps}, results
+
+
+def _cut(curve: Arrays, last: int) -> Arrays:
+    steps, values = curve
+    return steps[steps <= last], values[steps <= last]
+
+
+def _histogram_ranges(experiment: Experiment) -> dict[str, tuple[float, float]]:
+    ranges = {name: _histogram_range(variant) for name, variant in experiment.variants.items()}
+    return {name: bounds for name, bounds in ranges.items() if bounds}
+
+
+def _histogram_range(variant: Variant) -> tuple[float, float] | None:
+    for record in variant.run["record"]:
+        measurement = Measurement.build(record["measure"])
+        if isinstance(measurement, Activations):
+            return measurement.low, measurement.high
+    return None

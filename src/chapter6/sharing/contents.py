@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-
 from chapter6.registry import StudyError
 from chapter6.sharing.archive import Environment, Facts
 from chapter6.study.gathering import Files

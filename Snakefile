@@ -8,6 +8,20 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/track.smk"
 
 
+# On a cluster these stay on the submitting machine: they are short, or need the internet.
+localrules:
+    all,
+    mnist,
+    tabulate,
+    judge,
+    collect,
+    draw,
+    page,
+    store,
+    track_experiment,
+    track,
+
+
 rule all:
     default_target: True
     input:
@@ -19,6 +33,7 @@ rule all:
 onstart:
     # Not a rule: below a job that has to run, Snakemake looks for no other changes, and ancient input starts nothing.
     write_json(paths.settings, study.config.model_dump(mode="json"))
+    stop_looking_in_vain(workflow.scheduler)
 
 
 onerror:

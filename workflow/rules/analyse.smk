@@ -16,6 +16,7 @@ rule tabulate:
         paths.logs("tabulate/{experiment}"),
     benchmark:
         paths.benchmark("tabulate/{experiment}")
+    priority: 2
     conda:
         ENVIRONMENT
     threads: 1
@@ -38,6 +39,7 @@ rule judge:
         paths.logs("judge/{experiment}"),
     benchmark:
         paths.benchmark("judge/{experiment}")
+    priority: 2
     conda:
         ENVIRONMENT
     threads: 1

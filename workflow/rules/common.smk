@@ -35,6 +35,9 @@ paths = study.paths
 data = study.config.data
 ENVIRONMENT = "../envs/study.yaml"
 
+# Priorities: an experiment is finished (2) as soon as it can be, since its tracking waits for others' and would else
+# stand alone at the end; chains of rounds are begun (1) before single jobs.
+
 
 wildcard_constraints:
     experiment="|".join(map(re.escape, study.experiments)),
@@ -123,3 +126,14 @@ def tracked_experiments(wildcards):
     """The stamps, and the database itself: a file that only other jobs read is not missed when it is gone."""
     stamps = [paths.tracked(experiment) for experiment in study.experiments]
     return [*DATABASE, *stamps] if study.config.tracking.enabled else []
+
+
+def stop_looking_in_vain(scheduler):
+    """Lift Snakemake's own limit of 100 new jobs a second, but none that the command line or a profile sets.
+
+    While there is a limit, the scheduler looks for new jobs once a second for every job that has ended: with hundreds
+    of jobs it takes a core to itself.
+    """
+    limit = scheduler.job_rate_limiter
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        scheduler.job_rate_limiter = None

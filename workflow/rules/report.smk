@@ -8,6 +8,7 @@ rule draw:
         paths.logs("draw/{experiment}"),
     benchmark:
         paths.benchmark("draw/{experiment}")
+    priority: 2
     conda:
         ENVIRONMENT
     threads: 1

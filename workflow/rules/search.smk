@@ -9,6 +9,7 @@ rule tune:
         paths.logs("tune/{experiment}/{variant}"),
     benchmark:
         paths.benchmark("tune/{experiment}/{variant}")
+    priority: 1
     retries: 2
     conda:
         ENVIRONMENT
@@ -38,6 +39,7 @@ rule search:
         paths.logs("search/{experiment}/{variant}/{replicate}-{round}"),
     benchmark:
         paths.benchmark("search/{experiment}/{variant}/{replicate}-{round}")
+    priority: 1
     retries: 2
     conda:
         ENVIRONMENT
@@ -66,6 +68,7 @@ rule choose:
         paths.logs("choose/{experiment}/{variant}/{replicate}"),
     benchmark:
         paths.benchmark("choose/{experiment}/{variant}/{replicate}")
+    priority: 1
     retries: 2
     conda:
         ENVIRONMENT

@@ -11,6 +11,7 @@ rule store:
         paths.logs("store"),
     benchmark:
         paths.benchmark("store")
+    priority: 2
     conda:
         ENVIRONMENT
     threads: 1
@@ -36,6 +37,7 @@ rule track_experiment:
         paths.logs("track/{experiment}"),
     benchmark:
         paths.benchmark("track/{experiment}")
+    priority: 2
     retries: 2
     conda:
         ENVIRONMENT

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
 from chapter6.analysis.comparisons import Comparison, Range, claimed_range, compared, sampled
-from chapter6.analysis.evidence import Evidence, aligned, names
+from chapter6.analysis.evidence import Evidence, aligned, names, ranks
 from chapter6.analysis.intervals import Array, Transform
 from chapter6.analysis.quantities import base_of
 from chapter6.analysis.runs import read_runs
@@ -183,9 +183,7 @@ class Band(OfTrials, Bounded, Check):
         everywhere = search.parameters[self.parameter]
         best = search.best(self.best, self.better)
         if self.of == "edge":
-            from scipy.stats import rankdata
-
-            beyond = (rankdata(everywhere) - 0.5) / everywhere.size
+            beyond = (ranks(everywhere) - 0.5) / everywhere.size
             return float(np.median(np.minimum(beyond, 1 - beyond)[best]))
         low, high = self._ends(everywhere[best])
         if self.of == "width":

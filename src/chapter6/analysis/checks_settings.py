@@ -20,7 +20,7 @@ from chapter6.analysis.comparisons import (
     pair,
     sampled,
 )
-from chapter6.analysis.evidence import Evidence, across, aligned, in_words, names
+from chapter6.analysis.evidence import Evidence, across, aligned, in_words, names, ranks
 from chapter6.analysis.intervals import Array, Direction
 from chapter6.analysis.quantities import Target
 from chapter6.analysis.runs import Readings, Tables
@@ -160,10 +160,8 @@ class Trend(Measured, Check):
         )
 
     def _slope(self, levels: Array, row: Array) -> float:
-        from scipy.stats import rankdata
-
         if self.by == "rank":
-            levels, row = (ranks - ranks.mean() for ranks in (rankdata(levels), rankdata(row)))
+            levels, row = (rank - rank.mean() for rank in (ranks(levels), ranks(row)))
             length = float(np.sqrt((levels @ levels) * (row @ row)))
             return float(levels @ row) / length if length else 0.0
         levels = np.log10(levels) if self.axis == "log" else levels

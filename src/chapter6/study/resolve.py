@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chapter6.registry import StudyError
-from chapter6.study.spec import ExperimentSpec
+
+if TYPE_CHECKING:  # the specification's models take a quarter of a second, which searches and tunings can do without
+    from chapter6.study.spec import ExperimentSpec
 
 OWN_KEYS = ("label", "track", "replicates", "strategy", "replay")  # of a variant, beside the settings of its run
 

@@ -97,6 +97,14 @@ def test_a_per_cent_sign_stays_with_its_number():
     assert prose.to_html("About 95 % of 2 %") == "<p>About 95\u202f% of 2\u202f%</p>\n"
 
 
+def test_minus_is_no_hyphen():
+    assert prose.tied("(-0.083 to -0.1, C28-edge, 1-2)") == "(\u22120.083 to \u22120.1, C28-edge, 1-2)"
+
+
+def test_punctuation_stays_with_the_formula_before_it():
+    assert prose.inline("so $x$, then $y$ and").count('<span class="whole"><span') == 1
+
+
 def test_remarks_by_claim():
     said = prose.remarks("How to write these: `## C06`.\n\n## C06\n\nA *surprise*.\n\n- one\n\n## C08\n\nAnother.\n")
     assert said == {"C06": "A *surprise*.\n\n- one", "C08": "Another."}

@@ -30,6 +30,9 @@ from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from chapter6.registry import StudyError
+from chapter6.report.numbers import MINUS
+
+INLINE_FORMULA = re.compile(r'<span class="math inline">(?:(?!</span>).)*</span>[.,;:!?)]+')
 
 EXPERIMENT, CLAIMS = "experiment", "claims"  # what may have a place in the text
 SIGNS, CLOSERS = ("+", "\N{MINUS SIGN}", "±"), (")", "]", "}", "|", "!", "\N{PRIME}")
@@ -99,8 +102,10 @@ def inline(text: str) -> str:
 
 
 def tied(text: str) -> str:
-    """Keep a number and its per cent sign on one line."""
-    return re.sub(r"(?<=\d) %", "\u202f%", text)
+    """Set signs as print does: per cent and punctuation stay with what they follow, and minus is no hyphen."""
+    text = re.sub(r"(?<=\d) %", "\u202f%", text)
+    text = re.sub(r"(?<=[ (])-(?=\d)", MINUS, text)
+    return INLINE_FORMULA.sub(r'<span class="whole">\g<0></span>', text)
 
 
 def remarks(markdown: str) -> dict[str, str]:

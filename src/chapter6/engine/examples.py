@@ -58,7 +58,8 @@ class Examples:
 
     def scaled(self, images: NDArray[Any], out: Array) -> Array:
         """Write ``images`` times the scale into ``out``, computed in its type."""
-        np.multiply(images, self.scale, out=out, dtype=out.dtype, casting="unsafe")
+        np.copyto(out, images, casting="unsafe")
+        out *= self.scale
         return out
 
 

@@ -68,6 +68,7 @@ class Batches:
 
     def __init__(self, examples: Examples, indices: NDArray[np.integer], dtype: DTypeLike) -> None:
         self._examples = examples
+        self._images, self._all_targets = np.asarray(examples.images), np.asarray(examples.targets)  # no memmaps: slow
         self._indices = indices
         batch_size = indices.shape[1]
         self._stored = np.empty((batch_size, examples.inputs), examples.images.dtype)
@@ -77,9 +78,9 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Array, NDArray[Any]]:
         """Return batch number ``step`` (from 0): images (batch, inputs) and targets, both reused buffers."""
         rows = self._indices[step]
-        np.take(self._examples.images, rows, axis=0, out=self._stored, mode="clip")
+        self._images.take(rows, axis=0, out=self._stored, mode="clip")
         self._examples.scaled(self._stored, self._scaled)
-        np.take(self._examples.targets, rows, axis=0, out=self._targets, mode="clip")
+        self._all_targets.take(rows, axis=0, out=self._targets, mode="clip")
         return self._scaled, self._targets
 
 

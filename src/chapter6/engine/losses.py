@@ -66,7 +66,7 @@ class SoftmaxCrossEntropy(Loss):
         of_labels = powers[labels, self._examples]
         np.exp(powers, out=powers)
         sums: Array = powers.sum(axis=0)
-        return float((np.log(sums) - of_labels).mean()), sums
+        return float((np.log(sums) - of_labels).sum() / len(sums)), sums
 
 
 class Linear(Loss):

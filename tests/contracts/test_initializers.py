@@ -1,8 +1,11 @@
+from math import erfc
+
 import numpy as np
 import pytest
 
 from chapter6.engine.initializers import Initializer
-from engine.small import build
+from chapter6.engine.streams import Streams
+from engine.small import architecture, build
 from reference import textbook
 
 every_initializer = pytest.mark.parametrize("kind", Initializer.members)
@@ -33,6 +36,33 @@ def test_the_tails_are_those_of_a_normal_distribution(kind):
     else:
         scores = (result - result.mean()) / result.std()
         assert abs((np.abs(scores) > 3).mean() - 0.0027) < 0.0003
+
+
+@pytest.mark.parametrize("replicate", [0, 1])
+@every_initializer
+def test_a_million_weights_of_a_layer_have_the_moments_and_tails_of_their_distribution(kind, replicate):
+    """As a network gets them, from its streams and in float32; every bound is five standard errors."""
+    count, inputs = 1_000_000, 1000
+    design = architecture(inputs, (count // inputs,), 0, initializer=kind)
+    parameters = design.initial_parameters(Streams(6, replicate), np.float32)
+    result = parameters.value_of["weights/layer-1"].astype(np.float64)
+    mean = MEAN.get(kind, 0)
+    std = STD[kind] * (np.sqrt(500 / inputs) if kind in ("xavier", "he") else 1) if kind in STD else result.std()
+    if std == 0:
+        np.testing.assert_array_equal(result, mean)
+        return
+    scores = (result - mean) / std
+    assert abs(scores.mean()) < 5 / np.sqrt(count)
+    assert abs(scores.var() - 1) < 5 * np.sqrt(2 / count)
+    assert abs((scores**3).mean()) < 5 * np.sqrt(15 / count)
+    assert abs((scores**4).mean() - 3) < 5 * np.sqrt(96 / count)
+    for reach in (1, 2, 3, 4):
+        share = erfc(reach / np.sqrt(2)) / 2
+        for tail in (scores > reach, scores < -reach):
+            assert abs(tail.mean() - share) < 5 * np.sqrt(share / count), f"beyond {reach}"
+    for rows in (scores, scores.T):  # no unit is like another, and none leans to one side
+        assert np.abs(rows.mean(axis=1)).max() < 5.5 / np.sqrt(inputs)
+        assert np.abs(np.triu(rows @ rows.T / inputs, 1)).max() < 6.5 / np.sqrt(inputs)
 
 
 @every_initializer

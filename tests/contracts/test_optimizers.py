@@ -79,6 +79,32 @@ def test_a_zero_gradient_at_the_start_moves_nothing(kind, dtype):
     np.testing.assert_array_equal(weights, before)
 
 
+@both_types
+@every_optimizer
+def test_zero_gradients_after_others_leave_all_finite(kind, dtype):
+    """Squares that decay for thousands of updates end below the type's smallest number and are still divided by."""
+    optimizer, weights, state = start(kind, dtype)
+    descend(optimizer, weights, state, 20)
+    gradient = np.empty_like(weights)
+    for t in range(21, 20_000):
+        gradient[...] = 0
+        optimizer.step(weights, gradient, state, t)
+    for array in (weights, *state.values()):
+        assert np.isfinite(array).all()
+
+
+@both_types
+@every_optimizer
+def test_a_weight_without_a_gradient_stays_while_others_move(kind, dtype):
+    """So a pixel that is always zero does no harm, whatever its neighbours do."""
+    optimizer, weights, state = start(kind, dtype)
+    before, curvatures = weights.copy(), CURVATURES.copy()
+    curvatures[::3] = 0
+    descend(optimizer, weights, state, 20, curvatures)
+    np.testing.assert_array_equal(weights[::3], before[::3])
+    assert (weights[1::3] != before[1::3]).all()
+
+
 @every_optimizer
 def test_the_same_gradients_give_the_same_bits(kind):
     points = []

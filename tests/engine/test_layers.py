@@ -55,9 +55,26 @@ def test_a_layer_leaves_its_input_and_its_weights_alone():
     np.testing.assert_array_equal(parameters.values, values)
 
 
+def test_sums_of_float32_are_float32():
+    """So that a buffer of another type does not go unnoticed where its sums are rounded to float32 in the end."""
+    parameters = Parameters(Affine.slots("only", 3, 50), np.float32)
+    layer = Affine("only", parameters, 100, is_first=True)
+    upstream = RNG.standard_normal((100, 50)).astype(np.float32)
+    layer.forward(RNG.standard_normal((100, 3)).astype(np.float32), training=True)
+    layer.backward(upstream)
+    expected = np.ones(100, np.float32) @ upstream
+    np.testing.assert_array_equal(parameters.gradient_of["biases/only"], expected)
+    assert (expected != upstream.sum(axis=0, dtype=np.float64).astype(np.float32)).any()
+
+
+def test_weights_are_weights_and_biases_are_not():
+    assert [slot.role for slot in Affine.slots("only", 3, 4)] == ["weight", "bias"]
+
+
 def test_buffers_are_reused():
     layer, _ = affine()
     assert layer.forward(X, training=True) is layer.forward(2 * X, training=False)
+    assert layer.backward(UPSTREAM.copy()) is layer.backward(2 * UPSTREAM)
 
 
 @pytest.mark.parametrize("kind", textbook.ACTIVATIONS)

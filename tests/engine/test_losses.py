@@ -1,10 +1,12 @@
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chapter6.engine.losses import Linear, SoftmaxCrossEntropy
+from chapter6.engine.losses import Linear, SoftmaxCrossEntropy, log_softmax
 from reference import textbook
 from reference.differences import central_difference
 
@@ -22,6 +24,7 @@ def cross_entropy(logits):
     return SoftmaxCrossEntropy(*logits.shape, logits.dtype)
 
 
+@settings(deadline=None)
 @given(logits_and_labels(reach=20))
 def test_cross_entropy_and_its_gradient_equal_the_textbooks(case):
     logits, labels = case
@@ -30,6 +33,7 @@ def test_cross_entropy_and_its_gradient_equal_the_textbooks(case):
     np.testing.assert_allclose(gradient, textbook.cross_entropy_slope(logits, labels), rtol=1e-12, atol=1e-16)
 
 
+@settings(deadline=None)
 @given(logits_and_labels(reach=1e4))
 def test_extreme_logits_give_a_finite_loss_and_a_gradient_that_sums_to_zero(case):
     for dtype in (np.float32, np.float64):
@@ -39,6 +43,33 @@ def test_extreme_logits_give_a_finite_loss_and_a_gradient_that_sums_to_zero(case
         assert value >= 0
         assert gradient.dtype == dtype
         np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-6)
+
+
+def exact_log_softmax(row):
+    """Return the logarithms of the probabilities in fifty decimal digits, rounded once at the end."""
+    with localcontext(prec=50):
+        exact = [Decimal(float(logit)) for logit in row]
+        total = sum(logit.exp() for logit in exact).ln()
+        return [float(logit - total) for logit in exact]
+
+
+@settings(deadline=None)
+@given(logits_and_labels(reach=1e4))
+@example((np.array([[1e4, -1e4, 0.0], [-1e4, 9999.5, 1e4]]), np.array([1, 1])))
+@example((np.array([[1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]]), np.array([0, 2])))
+@example((np.array([[0.0, 8e-9], [1e-4, -1e-4]]), np.array([0, 0])))
+def test_loss_and_gradient_at_any_logits_are_right_to_rounding(case):
+    """Beside fifty digits; an error is measured against the larger of the loss and one, a gradient's against one."""
+    for dtype in (np.float32, np.float64):
+        logits, labels = case[0].astype(dtype), case[1]
+        exact = np.array([exact_log_softmax(row) for row in logits])
+        rounding = 4 * np.finfo(dtype).eps
+        losses = -exact[np.arange(len(labels)), labels]
+        value, gradient = cross_entropy(logits).value_and_gradient(logits, labels)
+        assert abs(value - losses.mean()) <= rounding * max(1, losses.max())
+        expected = (np.exp(exact) - textbook.one_hot(labels, logits.shape[1])) / len(labels)
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=rounding)
+        np.testing.assert_allclose(log_softmax(logits), exact, rtol=rounding, atol=rounding)
 
 
 @both_types
@@ -54,6 +85,7 @@ def test_equal_logits_cost_the_logarithm_of_the_classes(dtype):
     assert cross_entropy(logits).value(logits, np.arange(4)) == pytest.approx(np.log(10), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(logits_and_labels(reach=20), st.floats(-100, 100))
 def test_shifting_a_row_changes_nothing(case, shift):
     logits, labels = case

@@ -2,10 +2,21 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import Examples
-from chapter6.engine.measurements import Activations, DistinctUnits, Evaluation, Gradients, Misalignment, Position
+from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.measurements import (
+    Activations,
+    BatchLoss,
+    DistinctUnits,
+    Evaluation,
+    Gradients,
+    Misalignment,
+    Position,
+)
 from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.surfaces import Bowl
-from engine.small import gaussians, network_problem, watch
+from chapter6.engine.training import EarlyStopping
+from engine.combinations import layers
+from engine.small import build, gaussians, network_problem, watch
 from reference.differences import central_difference
 
 
@@ -21,6 +32,19 @@ def read_layer(pre_activations, activation="relu", **settings):
     problem.parameters.value_of["weights/layer-1"][...] = np.eye(z.shape[1])
     readings = read(Activations(**settings), problem)
     return {metric.removesuffix("/layer-1"): value for metric, value in readings.items()}
+
+
+def test_settings_that_an_experiment_leaves_out_are_those_of_the_published_results():
+    """Those of rules, initializers and penalties are held to the textbook's in tests of their own."""
+    assert Activations() == Activations(examples=1000, low=-1.0, high=4.0, bins=200)
+    assert Gradients() == Gradients(examples=1000)
+    assert Misalignment() == Misalignment(half_width=10.0, half_height=5.0, points=200, degrees=30.0)
+    assert BatchLoss() == BatchLoss(after_update=False)
+    assert Evaluation() == Evaluation(splits=("train", "test"))
+    assert BatchNormalization() == BatchNormalization("before", momentum=0.9, epsilon=10e-7)
+    assert EarlyStopping() == EarlyStopping(every=10, patience=10)
+    for kind in Dropout.members:
+        assert build(Dropout, kind) == build(Dropout, {"kind": kind, "ratio": 0.5})
 
 
 def test_two_spreads_tell_units_that_differ_from_units_that_inform():
@@ -119,6 +143,47 @@ def test_gradient_norms_are_those_of_the_mean_loss_over_the_examples():
         assert readings[f"gradient_norm/{name}"] == pytest.approx(np.sqrt((slope**2).sum()), rel=1e-7)
 
 
+def test_readings_of_a_float32_network_are_those_of_float32_pixels():
+    problem = network_problem(dtype=np.float32)
+    x, labels = next(problem.splits["train"].chunks(9, np.float32))
+    network = problem.evaluator(9)
+    network.differentiate(x, labels)
+    slope = problem.parameters.gradient_of["weights/layer-1"].astype(np.float64)
+    assert read(Gradients(examples=9), problem)["gradient_norm/layer-1"] == np.linalg.norm(slope)
+    mean = network.nonlinearities[1].output.astype(np.float64).mean()
+    assert read(Activations(examples=9), problem)["activation_mean/layer-2"] == mean
+
+
+class Sloping:
+    """An activation whose derivative is the same everywhere."""
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def forward(self, z):
+        """Leave ``z`` as it is."""
+
+    def backward(self, y, gradient):
+        gradient *= self.slope
+
+
+@pytest.mark.parametrize(("slope", "saturated"), [(0.0099, 1), (0.01, 0)])
+def test_a_unit_is_saturated_under_a_slope_of_a_hundredth(slope, saturated):
+    problem = network_problem()
+    for layer in problem.evaluator(40).nonlinearities:
+        layer.activation = Sloping(slope)
+    readings = read(Activations(examples=40), problem)
+    assert (readings["saturated/layer-1"], readings["saturated/layer-2"]) == (saturated, saturated)
+
+
+def test_the_loss_of_the_training_pass_is_not_computed_again():
+    """A second pass would draw other masks."""
+    problem = network_problem(**layers(None, "standard"))
+    problem.differentiate(1)
+    assert read(BatchLoss(), problem) == {"loss": problem.batch_loss}
+    assert read(BatchLoss(after_update=True), problem)["loss"] != problem.batch_loss
+
+
 def test_evaluation_reads_the_splits_it_was_given():
     problem = network_problem()
     readings = list(Evaluation(("validation",)).measure(problem))
@@ -139,6 +204,32 @@ def test_misalignment_is_the_angle_past_the_minimum():
     assert readings == pytest.approx({"angle": angle, "misaligned_share": 1})
     beyond = Misalignment(points=2, degrees=angle + 0.1)
     assert read(beyond, SurfaceProblem(Bowl(), (0.0, 0.0)))["misaligned_share"] == 0
+
+
+def test_misalignment_covers_the_whole_window():
+    """Of nine points four corners are misaligned alike, four on the axes not at all; the minimum counts for none."""
+    angle = np.degrees(np.arctan2(10, 1) - np.arctan2(5, 10))
+    readings = read(Misalignment(points=3, degrees=10.0), SurfaceProblem(Bowl(), (0.0, 0.0)))
+    assert readings == pytest.approx({"angle": angle / 2, "misaligned_share": 1 / 2})
+
+
+def test_an_angle_equal_to_the_limit_is_not_misaligned():
+    problem = SurfaceProblem(Bowl(), (0.0, 0.0))
+    angle = read(Misalignment(points=2), problem)["angle"]
+    assert read(Misalignment(points=2, degrees=angle), problem)["misaligned_share"] == 0
+
+
+class Hill:
+    """What falls away from the origin on all sides: the opposite of a surface of section 6.1."""
+
+    def gradient(self, x, y):
+        return -x, -y
+
+
+def test_a_gradient_straight_away_from_the_minimum_is_misaligned_by_180_degrees():
+    """Rounding takes some cosines below -1."""
+    readings = read(Misalignment(points=20), SurfaceProblem(Hill(), (1.0, 1.0)))
+    assert readings == {"angle": 180, "misaligned_share": 1}
 
 
 def test_a_round_bowl_is_aligned_everywhere():

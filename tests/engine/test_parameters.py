@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chapter6.engine.parameters import Parameters, Slot
@@ -20,6 +20,7 @@ def slot_lists(draw):
     return [Slot(f"slot-{number}", shape, role) for number, (shape, role) in enumerate(kinds)]
 
 
+@settings(deadline=None)
 @given(slot_lists())
 def test_weights_come_first_and_nothing_is_lost(slots):
     parameters = Parameters(slots, np.float32)
@@ -31,6 +32,7 @@ def test_weights_come_first_and_nothing_is_lost(slots):
     assert parameters.decayed == sum(slot.size for slot in slots if slot.role == "weight")
 
 
+@settings(deadline=None)
 @given(slot_lists())
 def test_views_tile_the_buffers_in_order(slots):
     parameters = Parameters(slots, np.float64)

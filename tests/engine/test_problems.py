@@ -9,6 +9,7 @@ from chapter6.engine.problems import EnsembleProblem, NetworkProblem
 from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import train
+from engine.combinations import layers
 from engine.small import build, network_problem, pictures, watch
 from reference import textbook
 
@@ -65,9 +66,41 @@ def test_the_loss_after_an_update_is_that_of_the_batch_under_the_new_weights(reg
     assert problem.loss_after_update() == problem.differentiate(3) != before
 
 
+def test_the_second_pass_normalizes_by_the_batch_as_training_does():
+    problem = network_problem(**layers("before", None))
+    assert problem.differentiate(1) == problem.loss_after_update() != problem.evaluate("train")[0]
+
+
 def test_there_is_no_batch_before_the_first():
-    assert np.isnan(network_problem().loss_after_update())
-    assert np.isnan(network_problem().batch_loss)
+    for problem in (network_problem(), ensemble(2)[0]):
+        assert np.isnan(problem.loss_after_update())
+        assert np.isnan(problem.batch_loss)
+
+
+def test_a_snapshot_that_lacks_an_array_is_refused():
+    problem = network_problem(**layers("before", None))
+    problem.differentiate(1)
+    with pytest.raises(ValueError, match="shorter"):
+        problem.restore(problem.snapshot()[:-1])
+
+
+def test_a_float32_network_is_evaluated_on_float32_pixels():
+    """To the bit: of pixels in float64 some logits would have another last one."""
+    alone, together = network_problem(dtype=np.float32), ensemble(1, np.float32)[0]
+    for problem, network in ((alone, alone.evaluator(17)), (together, together.members[0].evaluator(17))):
+        problem.evaluate("test")
+        seen = network.outputs.copy()
+        x, _ = next(problem.splits["test"].chunks(17, np.float32))
+        np.testing.assert_array_equal(seen, network.forward(x))
+
+
+def test_who_looks_on_has_masks_of_its_own():
+    """So a second pass takes none away from training, and its own do not depend on what else is looked at."""
+    problem = network_problem(**layers(None, "standard"))
+    problem.differentiate(1)
+    own = Streams(6, 0).within("evaluator-6")
+    onlooker = Network(problem.architecture, problem.parameters, 6, own, learns=False)
+    assert problem.loss_after_update() == onlooker.loss(*problem.batch, training=True) != problem.batch_loss
 
 
 def test_update_numbers_name_batches_from_one():
@@ -121,7 +154,19 @@ def test_an_ensemble_trains_each_member_as_if_alone():
     np.testing.assert_array_equal(together.values, np.concatenate([problem.values for problem in alone]))
 
 
-def test_an_ensemble_predicts_by_the_mean_of_probabilities():
+def test_the_loss_of_an_ensemble_is_the_mean_of_its_members():
+    together, alone = ensemble(3)
+    before = [problem.differentiate(2) for problem in alone]
+    assert together.differentiate(2) == together.batch_loss == pytest.approx(np.mean(before), rel=1e-14)
+    for problem in (together, *alone):
+        problem.values *= 1.5
+    after = [problem.loss_after_update() for problem in alone]
+    assert together.loss_after_update() == pytest.approx(np.mean(after), rel=1e-14)
+
+
+@pytest.mark.parametrize("chunk", [5, 17])
+def test_an_ensemble_predicts_by_the_mean_of_probabilities(monkeypatch, chunk):
+    monkeypatch.setattr(problems, "EVALUATION_CHUNK", chunk)
     together, alone = ensemble(3)
     test = together.splits["test"]
     logits = [textbook.forward(flat_to_textbook(p), test.images * test.scale, "relu")[1][-1] for p in alone]

@@ -28,6 +28,12 @@ def test_a_stream_starts_anew_each_time_and_minds_no_other():
     np.testing.assert_array_equal(streams("batches").random(5), first)
 
 
+def test_streams_within_a_name_are_those_of_the_purposes_behind_it():
+    streams = Streams(6, 3).within("member-1").within("evaluator-6")
+    assert streams == Streams(6, 3, "member-1/evaluator-6/")
+    np.testing.assert_array_equal(streams("batches").standard_normal(64), numbers(6, 3, "member-1/evaluator-6/batches"))
+
+
 def test_streams_of_many_replicates_are_uncorrelated():
     draws = np.array([Streams(6, replicate)("batches").standard_normal(1000) for replicate in range(40)])
     correlations = np.corrcoef(draws)[np.triu_indices(40, 1)]

@@ -4,7 +4,7 @@ import pytest
 from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
 from chapter6.engine.optimizers import SGD, Optimizer
-from chapter6.engine.problems import NetworkProblem, SurfaceProblem
+from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
 from chapter6.engine.surfaces import Bowl
 from chapter6.engine.training import EarlyStopping, Recording, train
 from engine.small import build, network_problem, watch
@@ -187,3 +187,58 @@ def test_a_run_that_is_stopped_early_still_has_one_value_a_step():
     steps = outcome.curves["train", "rank"].steps
     assert outcome.steps < 200
     assert steps == sorted(set(steps))
+
+
+def test_what_is_due_at_the_end_is_recorded_where_a_run_is_stopped_early():
+    """Once, and from the weights of the best look."""
+    rule, optimizer = EarlyStopping(every=2, patience=3), {"kind": "sgd", "learning_rate": 2.0}
+    problem = network_problem(steps=200)
+    outcome = watch(problem, optimizer, 200, [record(Evaluation(("test",)), 0, 200)], stopping=rule)[2]
+    curve = outcome.curves["test", "loss"]
+    assert curve.steps == [0, outcome.steps]
+    assert outcome.steps < 200
+    assert curve.values[-1] == problem.evaluate("test")[0]
+
+
+class Pole(Problem):
+    """A loss that NumPy warns of while it is computed."""
+
+    def __init__(self, function, value):
+        self.values, self.gradient = np.array([float(value)]), np.zeros(1)
+        self.function = function
+
+    def differentiate(self, step):
+        return self.function(self.values).item()
+
+
+@pytest.mark.parametrize(("function", "value"), [(np.log, 0), (np.exp, 1e9), (np.arccos, 2)])
+def test_numbers_that_run_away_end_a_run_without_a_warning(function, value):
+    """A division by zero, an overflow, an operation without a result; outside of training each is an error here."""
+    with pytest.raises(RuntimeWarning):
+        Pole(function, value).differentiate(1)
+    outcome = train(Pole(function, value), SGD(), 3)
+    assert (outcome.status, outcome.steps) == ("diverged", 0)
+
+
+def stopped_after(losses, patience, steps=20):
+    """Return after how many updates a run ends whose looks, one every second update, see these validation losses."""
+    problem, looks = network_problem(), {"validation": iter(losses)}
+    problem.evaluate = lambda split: (next(looks[split]), 0.0)
+    return train(problem, SGD(), steps, stopping=EarlyStopping(every=2, patience=patience)).steps
+
+
+def test_patience_counts_looks_that_did_not_improve_on_the_best():
+    assert stopped_after([3, 2, 2, 2, 2], patience=3) == 10
+    assert stopped_after([3, 4, 4, 2, 3, 3, 3], patience=3) == 14
+    assert stopped_after([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], patience=1) == 20
+
+
+def test_a_validation_loss_that_is_no_number_does_not_improve():
+    assert stopped_after([np.nan] * 3, patience=3) == 6
+
+
+def test_a_run_too_short_for_a_look_keeps_its_weights():
+    problem, plain = network_problem(), network_problem()
+    assert train(problem, SGD(), 5, stopping=EarlyStopping(every=6)).steps == 5
+    train(plain, SGD(), 5)
+    np.testing.assert_array_equal(problem.values, plain.values)

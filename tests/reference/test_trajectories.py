@@ -11,34 +11,25 @@ from functools import cache
 import numpy as np
 import pytest
 
-from chapter6.engine.activations import Activation
 from chapter6.engine.examples import draw_indices
-from chapter6.engine.initializers import Initializer
-from chapter6.engine.optimizers import Optimizer
-from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
 from engine.small import gaussians, network_problem, normal_draws, watch
 from reference import textbook
+from reference.trajectories import (
+    DOUBLE,
+    RULES,
+    UPDATES,
+    assert_close,
+    both_types,
+    every_activation,
+    every_initializer,
+    every_penalty,
+    every_rule,
+    skip_unless_in_textbook,
+)
 
-UPDATES = 200
-DOUBLE = 1e-10
 SINGLE = 2e-4
 CANCELLING = 0.1
-
-RULES = {
-    "sgd": {"learning_rate": 0.02},
-    "momentum": {"learning_rate": 0.02, "momentum": 0.8},
-    "nesterov": {"learning_rate": 0.02, "momentum": 0.8},
-    "adagrad": {"learning_rate": 0.02, "epsilon": 1e-6},
-    "rmsprop": {"learning_rate": 0.002, "decay_rate": 0.9, "epsilon": 1e-6},
-    "adam": {"learning_rate": 0.002, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6},
-}
-
-every_rule = pytest.mark.parametrize("rule", Optimizer.members)
-every_initializer = pytest.mark.parametrize("initializer", Initializer.members)
-every_activation = pytest.mark.parametrize("activation", Activation.members)
-every_penalty = pytest.mark.parametrize("penalty", Regularizer.members)
-both_types = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
 
 @both_types
@@ -110,20 +101,3 @@ def tolerance(dtype, initializer):
     if dtype == np.float64:
         return DOUBLE
     return CANCELLING if initializer == "constant" else SINGLE
-
-
-def assert_close(actual, expected, limit):
-    (losses, values), (book_losses, book_values) = actual, expected
-    assert np.abs(losses - book_losses).max() <= limit * np.abs(book_losses).max()
-    error = np.abs(values - book_values).max(axis=1)
-    size = np.abs(book_values).max(axis=1)
-    late = int(np.argmax(error / size))
-    assert error[late] <= limit * size[late], f"{error[late] / size[late]:.1e} after update {late + 1}"
-
-
-def skip_unless_in_textbook(rule, initializer, activation, penalty=None):
-    """A part that a researcher adds is no part of the chapter: its contract tests stand, this one is skipped."""
-    known = (textbook.RULES, textbook.INITIALIZERS, textbook.ACTIVATIONS, {None: None, **textbook.PENALTIES})
-    for key, forms in zip((rule, initializer, activation, penalty), known, strict=True):
-        if key not in forms:
-            pytest.skip(f"no textbook form of {key!r} in tests/reference")

@@ -108,7 +108,7 @@ class _Watch:
         self._rule = rule
         self._problem = problem
         self._best_loss = float("inf")
-        self._best = problem.snapshot()
+        self._best: list[Array] | None = None
         self._looks_since = 0
 
     def is_over(self, step: int) -> bool:
@@ -123,8 +123,9 @@ class _Watch:
         return self._looks_since >= self._rule.patience
 
     def restore(self) -> None:
-        """Go back to the weights of the best look."""
-        self._problem.restore(self._best)
+        """Go back to the weights of the best look; a run that ended before the first keeps its own."""
+        if self._best is not None:
+            self._problem.restore(self._best)
 
 
 def _by_step(

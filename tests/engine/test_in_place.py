@@ -1,0 +1,91 @@
+"""Layers hand buffers on and work in place: none may read what another has overwritten.
+
+Each network is held to the bit against a twin whose layers are given copies and give copies away, so that in the twin
+no layer can touch another's buffers.
+"""
+
+import numpy as np
+import pytest
+
+from chapter6.engine.layers import Layer
+from chapter6.engine.network import Network
+from chapter6.engine.streams import Streams
+from engine.combinations import every_combination, layers
+from engine.small import architecture
+
+both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+class Copying(Layer):
+    """A layer that shares no buffer with its neighbours; the order of the axes in memory stays, as sums follow it."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x, training):
+        return self.layer.forward(x.copy("K"), training).copy("K")
+
+    def backward(self, gradient):
+        below = self.layer.backward(gradient.copy("K"))
+        return None if below is None else below.copy("K")
+
+
+def networks(placement, dropout, activation, dtype, copying, outputs=4):
+    """Return a network and another one of its parameters that looks on, both for batches of six."""
+    design = architecture(outputs=outputs, **layers(placement, dropout, activation))
+    parameters = design.initial_parameters(Streams(6, 0), dtype)
+    pair = [
+        Network(design, parameters, 6, Streams(6, replicate), learns=learns)
+        for replicate, learns in ((0, True), (1, False))
+    ]
+    if copying:
+        for network in pair:
+            network.layers[:] = [Copying(layer) for layer in network.layers]
+    return pair
+
+
+def batch(number, outputs, dtype):
+    rng = np.random.default_rng(number)
+    x = rng.standard_normal((6, 12)).astype(dtype)
+    return x, rng.integers(0, 4, 6) if outputs else rng.standard_normal((6, 8))
+
+
+@both_types
+@pytest.mark.parametrize("outputs", [4, 0])
+@every_combination
+def test_a_network_equals_its_twin_that_copies(placement, dropout, activation, outputs, dtype):
+    """Over several passes, with passes of the onlooker between them, on the same batch, in both modes."""
+    pairs = [networks(placement, dropout, activation, dtype, copying, outputs) for copying in (False, True)]
+    for number in range(3):
+        seen = [[], []]
+        for (network, onlooker), record in zip(pairs, seen, strict=True):
+            x, targets = batch(number, outputs, dtype)
+            given = x.copy()
+            record.append(network.differentiate(x, targets))
+            record.append(network.parameters.gradient.copy())
+            if outputs:
+                record.append(network.outputs.copy())
+            record.append(onlooker.loss(x, targets, training=True))
+            record.append(network.forward(x).copy())
+            record.extend(layer.output.copy() for layer in network.nonlinearities)
+            record.append(onlooker.differentiate(x, targets))
+            record.append(network.parameters.gradient.copy())
+            record.extend(array.copy() for array in network.parameters.statistics.values())
+            np.testing.assert_array_equal(x, given)
+            network.parameters.values -= 0.1 * network.parameters.gradient
+        for actual, expected in zip(*seen, strict=True):
+            np.testing.assert_array_equal(actual, expected)
+
+
+@every_combination
+def test_outputs_stay_until_the_next_pass_of_their_network(placement, dropout, activation):
+    network, onlooker = networks(placement, dropout, activation, np.float64, copying=False)
+    x, targets = batch(0, 4, np.float64)
+    outputs = network.forward(x)
+    kept = outputs.copy()
+    onlooker.differentiate(*batch(1, 4, np.float64))
+    np.testing.assert_array_equal(outputs, kept)
+    network.differentiate(x, targets)
+    logits = network.outputs.copy()
+    onlooker.forward(x)
+    np.testing.assert_array_equal(network.outputs, logits)

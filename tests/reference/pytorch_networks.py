@@ -1,0 +1,128 @@
+"""The engine's small problems as PyTorch modules with the same weights, batches and masks.
+
+Whoever imports this is skipped where PyTorch is not installed.
+"""
+
+import numpy as np
+import pytest
+
+from chapter6.engine.streams import Streams
+from engine.small import gaussians, network_problem
+from reference.trajectories import UPDATES, drawn_masks
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make test-reference` installs it")
+nn = torch.nn
+
+torch.set_num_threads(1)
+
+BATCH = 16
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+
+
+class HandedDropout(nn.Dropout):
+    """PyTorch's dropout, in training with the next of the handed ``masks`` in place of one of its own."""
+
+    def __init__(self, ratio, masks):
+        super().__init__(ratio)
+        self.masks = iter(masks)
+
+    def forward(self, x):
+        return x * torch.as_tensor(next(self.masks)) / (1 - self.p) if self.training else super().forward(x)
+
+
+def small_problem(**options):
+    """Return a problem of the engine in float64, ready for UPDATES batches of BATCH examples."""
+    return network_problem(gaussians(40), steps=UPDATES, batch_size=BATCH, **options)
+
+
+def batches_of(problem):
+    """Yield copies of the problem's batches as tensors."""
+    for step in range(UPDATES):
+        x, labels = problem.batches[step]
+        yield torch.tensor(x), torch.tensor(labels.astype(np.int64))
+
+
+def module_of(problem):
+    """Return the network of ``problem`` with a copy of its parameters, in training mode."""
+    design, views = problem.architecture, problem.parameters.value_of
+    names = [name for name, _, _ in design.affine_shapes]
+    masks = handed_masks(design, names[:-1])
+    modules = []
+    for name, inputs, outputs in design.affine_shapes:
+        linear = nn.Linear(inputs, outputs, dtype=torch.float64)
+        copy_into(linear.weight, views[f"weights/{name}"].T)
+        copy_into(linear.bias, views[f"biases/{name}"])
+        modules.append(linear)
+        if name == names[-1]:
+            break
+        modules.append(ACTIVATIONS[design.activation.key]())
+        if kind := design.batch_normalization:
+            normalization = nn.BatchNorm1d(outputs, kind.epsilon, 1 - kind.momentum, dtype=torch.float64)
+            modules.insert(len(modules) - (kind.placement == "before"), normalization)
+        if design.dropout:
+            modules.append(HandedDropout(design.dropout.ratio, masks[name]))
+    return nn.Sequential(*modules)
+
+
+def handed_masks(design, layers):
+    if not design.dropout:
+        return {}
+    masks = drawn_masks(Streams(6, 0), layers, (BATCH, design.hidden[0]), design.dropout.ratio, UPDATES)
+    return {name: [each[number] for each in masks] for number, name in enumerate(layers)}
+
+
+def copy_into(tensor, array):
+    with torch.no_grad():
+        tensor.copy_(torch.tensor(array))
+
+
+def linears(module):
+    return [each for each in module if isinstance(each, nn.Linear)]
+
+
+def normalizations(module):
+    return [each for each in module if isinstance(each, nn.BatchNorm1d)]
+
+
+def weights_and_the_rest(module):
+    """Return the weight matrices and all other parameters, as the engine's penalties tell them apart."""
+    weights = [each.weight for each in linears(module)]
+    return weights, [each for each in module.parameters() if all(each is not weight for weight in weights)]
+
+
+def flat(module):
+    """Return the parameters as the engine lays them out: weights, biases, then gain and shift of each layer."""
+    parts = [each.weight.T for each in linears(module)] + [each.bias for each in linears(module)]
+    for each in normalizations(module):
+        parts += [each.weight, each.bias]
+    return np.concatenate([part.detach().numpy().ravel() for part in parts])
+
+
+def follow(module, optimizer, batches, penalty=None, before_step=None):
+    """Train; return the loss before and the parameters after each update.
+
+    ``penalty`` maps the weight matrices to what the loss grows by; ``before_step`` is called with the update's number
+    from 1.
+    """
+    losses, values = [], []
+    for step, (x, labels) in enumerate(batches, start=1):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(module(x), labels)
+        if penalty:
+            loss = loss + penalty(weights_and_the_rest(module)[0])
+        loss.backward()
+        if before_step:
+            before_step(step)
+        optimizer.step()
+        losses.append(loss.item())
+        values.append(flat(module))
+    return np.array(losses), np.array(values)
+
+
+def logits_of(module, x):
+    """Return the logits in evaluation mode."""
+    module.eval()
+    with torch.no_grad():
+        logits = module(torch.tensor(x)).numpy()
+    module.train()
+    return logits

@@ -1,10 +1,12 @@
 import logging
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections import defaultdict
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import ErrorCode
 
 from chapter6.registry import StudyError
 from chapter6.tracking import stores
@@ -176,6 +179,41 @@ def test_a_half_logged_run_is_replaced(uri, monkeypatch):
     assert len(runs(uri)) == 2
 
 
+def test_a_run_whose_creation_was_not_answered_is_not_there_twice(uri, monkeypatch):
+    create, answers = MlflowClient.create_run, iter([False])
+
+    def create_silently(*arguments, **named):
+        run = create(*arguments, **named)
+        if next(answers, True):
+            return run
+        raise MlflowException("API request to the server failed with exception Read timed out")
+
+    monkeypatch.setattr(MlflowClient, "create_run", create_silently)
+    assert changes(uri, [parent(), entry(0)]) == {"kept": 0, "new": 2, "replaced": 0}
+    assert list(answers) == []
+    assert [run.info.status for run in every_run(uri)] == ["FINISHED"] * 2
+
+
+def test_of_doubles_every_process_keeps_the_same(uri, monkeypatch):
+    alone = replace(entry(0), parent=None)
+    for _ in range(3):  # as three processes that do not see each other
+        with monkeypatch.context() as patch:
+            patch.setattr("chapter6.tracking.mirror._runs_by_slot", lambda *_: defaultdict(list))
+            mirror(uri, "6.1-mnist", [alone, parent()])
+    ids = [run.info.run_id for run in every_run(uri) if run.data.tags[SLOT] == alone.slot]
+    assert len(ids) == 3
+    assert changes(uri, [alone]) == {"kept": 1, "new": 0, "replaced": 0}
+    assert runs(uri)[alone.slot].info.run_id == min(ids)
+    assert len(every_run(uri)) == 1 + 3  # nothing was said about the parent's slot
+    assert changes(uri, [parent(), entry(0)])["kept"] == 2
+    assert len(every_run(uri)) == 2
+
+
+def every_run(uri):
+    client = MlflowClient(uri)
+    return client.search_runs([client.get_experiment_by_name("6.1-mnist").experiment_id])
+
+
 def _interrupt(*_):
     raise KeyboardInterrupt
 
@@ -335,6 +373,36 @@ def test_patience_ends_and_is_for_locks_only(monkeypatch):
         with pytest.raises(MlflowException):
             patiently(call)
         assert len(list(errors)) <= 9 - calls
+
+
+def test_a_server_that_is_away_is_named_with_the_reason(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(stores, "PATIENCE", 0)
+    message = rf"^{uri}: no answer of use from the server \(Connection refused\)\. What is missing"
+    with pytest.raises(StudyError, match=message):
+        mirror(uri, "6.1-mnist", [parent()])
+
+
+@pytest.mark.parametrize(("code", "again"), [("INTERNAL_ERROR", True), ("PERMISSION_DENIED", False)])
+def test_a_server_that_may_come_back_is_asked_again(code, again):
+    silence = MlflowException("API request to the server failed", ErrorCode.Value(code))
+    answers = iter([silence, silence, None])
+
+    def call():
+        if error := next(answers):
+            raise error
+
+    with nullcontext() if again else pytest.raises(MlflowException):
+        patiently(call)
+    assert len(list(answers)) == (0 if again else 2)
+
+
+def test_an_experiment_that_another_process_creates_meanwhile(uri):
+    client = MlflowClient(uri)
+    stores._create(client, "6.1-mnist", None, {})
+    with pytest.raises(MlflowException):
+        stores._create(client, "", None, {})
 
 
 def test_failures_name_the_place_and_never_the_password():

@@ -17,10 +17,10 @@ rule store:
     threads: 1
     resources:
         mem_mb=1000,
-        tracking=1,
+        tracking=len(DATABASE),
     params:
         uri=study.tracking_uri,
-        experiments=[f"--experiment={experiment}" for experiment in study.experiments],
+        experiments=[f"--experiment={study.mirrored_as(name)}" for name in study.experiments],
     shell:
         "chapter6 store --uri {params.uri:q} {params.experiments} --output {output.stamp} 2> {log}"
 
@@ -38,13 +38,13 @@ rule track_experiment:
     benchmark:
         paths.benchmark("track/{experiment}")
     priority: 2
-    retries: 2
+    retries: 1
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        tracking=1,
+        tracking=len(DATABASE),
     params:
         study=paths.settings,
         uri=study.tracking_uri,

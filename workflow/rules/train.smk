@@ -18,7 +18,7 @@ rule train:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 400 * attempt,
+        mem_mb=lambda wildcards, attempt: (700 if study.is_live else 400) * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda wildcards: batch_of(wildcards).canonical,

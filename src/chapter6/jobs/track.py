@@ -8,10 +8,10 @@ import os
 import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -49,7 +49,8 @@ def run(args: Namespace) -> None:
     study = study_of(args)
     experiment = experiment_of(study, args.experiment)
     entries = list(Gathering(study, experiment).entries())
-    done = mirror(args.uri or study.tracking_uri, experiment.id, entries, experiment.spec.question)
+    name = study.mirrored_as(experiment.id)
+    done = mirror(args.uri or study.tracking_uri, name, entries, experiment.spec.question)
     log.info("%s: %d runs in MLflow, %s", experiment.id, done.runs, _listed(done.changes))
     stamp = {"experiment": experiment.id, "runs": done.runs, "store": done.store, "keys": done.keys}
     write_json(args.output or study.paths.tracked(experiment.id), stamp)
@@ -78,6 +79,13 @@ class Gathering:
         if everything:
             ends = [_start(record) + timedelta(seconds=record["seconds"]) for record in everything]
             yield self._summary(max(ends), origin)
+
+    def finished(self, name: str, replicate: int) -> Entry:
+        """Return one replicate by itself: its variant has an entry when its replicates are all there."""
+        variant = self.experiment.variants[name]
+        if (record := self._record(variant, replicate)) is None:
+            raise StudyError("not trained as planned")
+        return replace(self._replicate(variant, record, _origin()), parent=None)
 
     def _searches(self, origin: Mapping[str, str]) -> Iterator[Entry]:
         """Yield every variant that has a finished search, its searches (trials are a table), and the summary."""
@@ -292,6 +300,7 @@ def _start(record: Record) -> datetime:
     return datetime.fromisoformat(record["started"])
 
 
+@cache
 def _origin() -> dict[str, str]:
     """Return where the mirroring happens: git commit and cluster job, where there are any."""
     origin = {"mlflow.source.name": "chapter6", "mlflow.source.type": "JOB"}

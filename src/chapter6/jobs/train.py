@@ -7,7 +7,7 @@ import logging
 import platform
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from chapter6.data.mnist import Dataset, load
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
+from chapter6.jobs.stream import streaming
 from chapter6.study.assemble import execute, needs_mnist
 from chapter6.study.paths import replicate_files
 from chapter6.study.records import identity, is_trained, write_curves
@@ -44,12 +45,15 @@ def run(args: Namespace) -> None:
     That record says what was trained and not when: equal runs give equal bytes.
     """
     dataset = load(args.data) if any(needs_mnist(block["run"]) for block in args.runs) else None
-    trained = {block["variant"]: _train_block(args, block, dataset) for block in args.runs}
-    write_json(args.output, {"experiment": args.experiment, "trained": trained})
+    with streaming(args.experiment) as finished:
+        trained = {block["variant"]: _train_block(args, block, dataset, finished) for block in args.runs}
+        write_json(args.output, {"experiment": args.experiment, "trained": trained})
 
 
-def _train_block(args: Namespace, block: Mapping[str, Any], dataset: Dataset | None) -> dict[int, str]:
-    """Train replicates of one variant where they are not yet trained; return their keys."""
+def _train_block(
+    args: Namespace, block: Mapping[str, Any], dataset: Dataset | None, finished: Callable[[str, int], None]
+) -> dict[int, str]:
+    """Train replicates of one variant where they are not yet trained; return the keys of all."""
     run = dereferenced(block["run"])
     dataset = dataset if needs_mnist(run) else None
     folder = f"{args.folder}/{block['variant']}"
@@ -61,6 +65,7 @@ def _train_block(args: Namespace, block: Mapping[str, Any], dataset: Dataset | N
             continue
         place = {"experiment": args.experiment, "variant": block["variant"], "replicate": replicate, "seed": args.seed}
         _train({"key": keys[replicate], **place, "run": run}, dataset, folder)
+        finished(block["variant"], replicate)
     return keys
 
 

@@ -30,4 +30,5 @@ def run(args: Namespace) -> None:
     if study.config.tracking.enabled:
         database = f" DB={study.paths.database}" if study.is_preview else ""
         view = "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
-        sys.stdout.write(f"The runs: {study.config.tracking.uri or f'make ui{database}, then {view}'}\n")
+        server = None if study.tracking_uri.startswith("sqlite:") else study.tracking_uri
+        sys.stdout.write(f"The runs: {server or f'make ui{database}, then {view}'}\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -19,7 +21,7 @@ from chapter6.figures.recipes import Figure
 from chapter6.registry import StudyError
 from chapter6.search.strategies import Strategy
 from chapter6.study.fitting import check_references, shortened
-from chapter6.study.paths import Paths
+from chapter6.study.paths import IDENTIFIER, Paths
 from chapter6.study.references import reference
 from chapter6.study.resolve import OWN_KEYS, Draft, MergeError, drafts, is_number, merge, nested
 from chapter6.study.schema import parse
@@ -36,6 +38,7 @@ from chapter6.study.spec import (
 )
 
 T = TypeVar("T")
+LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
 LONGEST_COMMAND = 120_000  # characters; one argument may have 128 KiB, quotes and the other arguments included
 
 
@@ -170,8 +173,24 @@ class Study:
 
     @property
     def tracking_uri(self) -> str:
-        """Where runs are mirrored to."""
-        return self.config.tracking.uri or f"sqlite:///{self.paths.database}"
+        """Where runs are mirrored to: as configured, else as the environment says, else an SQLite file."""
+        configured = self.config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return configured or f"sqlite:///{self.paths.database}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether training jobs mirror their runs; that this is asked for without a server is an error."""
+        live = self.config.tracking.enabled and self.config.tracking.live
+        if live and not self.tracking_uri.startswith(("http://", "https://")):
+            raise StudyError(
+                "config/config.yaml: tracking.live: many jobs at once need a tracking server (docs/tracking.md), "
+                f"not {self.tracking_uri}: set tracking.uri or MLFLOW_TRACKING_URI to http(s)://HOST:PORT"
+            )
+        return live
+
+    def mirrored_as(self, experiment: str) -> str:
+        """Return what an experiment is called in MLflow, where presets and studies may share a server."""
+        return f"{self.config.tracking.prefix}{experiment}{self.paths.suffix}"
 
     @cached_property
     def batches(self) -> Mapping[str, Mapping[str, Batch]]:
@@ -237,6 +256,10 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     if not names or len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1}) or "none at all"
         raise StudyError(f"{place}: sweep: there must be variants, each with a name of its own, not {twice}")
+    for name in names:  # of files: those that are put together of levels were not checked when they were read
+        if not re.fullmatch(IDENTIFIER, name) or len(name) > LONGEST_NAME:
+            allowed = f"letters, digits and . + _ - (first a letter or digit, at most {LONGEST_NAME})"
+            raise StudyError(f"{place}: sweep: {name!r} is no name of a variant: {allowed}")
     written = dict(zip(names, listed, strict=True))
     variants = {name: resolve(draft, spec, config, place) for name, draft in written.items()}
     tunings = _tunings(spec, config, written, place)
@@ -322,9 +345,9 @@ def _search(
 
 
 def _check_replays(variants: Mapping[str, Variant], place: str) -> None:
+    choices = [name for name, variant in variants.items() if variant.rounds]
     for variant in variants.values():
         replay = variant.search and variant.search["replay"]
-        choices = [name for name, other in variants.items() if other.rounds]
         if replay and replay["of"] not in choices:
             raise StudyError(
                 f"{place}: variant {variant.name!r}: replay.of: no {replay['of']!r}; choose from {choices}"

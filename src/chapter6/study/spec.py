@@ -236,7 +236,9 @@ class ExperimentSpec(Model):
     id: Identifier
     title: str
     question: str
-    section: str = Field("", description="section of the page; the id's part before the dash if empty")
+    section: str = Field(
+        "", pattern=r"^[^/\\]*$", description="section of the page; the id's part before the dash if empty"
+    )
     replicates: Count | None = Field(None, description="independent seeds; null takes the study's")
     base: dict[str, Any] = Field({}, description="settings that all variants share, a partial run")
     variants: dict[Identifier, dict[str, Any]] = Field({}, description="what differs, by name")
@@ -276,7 +278,14 @@ class TrackingConfig(Model):
     """The MLflow mirror."""
 
     enabled: bool = Field(True, description="whether runs are mirrored at all")
-    uri: str | None = Field(None, description="null: an SQLite file beside the results")
+    uri: str | None = Field(
+        None,
+        description="http(s)://HOST:PORT of a tracking server; null: MLFLOW_TRACKING_URI, else an SQLite file here",
+    )
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$", max_length=40)] = Field(
+        "", description="before the names of experiments, where several studies share a server"
+    )
+    live: bool = Field(False, description="training jobs mirror each run as it ends; needs a tracking server")
 
 
 class StudyConfig(Model):
@@ -286,7 +295,7 @@ class StudyConfig(Model):
     replicates: Count = Field(10, description="independent seeds of a variant, where its experiment does not say")
     replicates_per_job: Count = Field(10, description="how many of them one job trains; results do not depend on it")
     runs_per_job: Count = Field(
-        10, description="a job trains several variants of an experiment while they are no more runs than this"
+        20, description="a job trains several variants of an experiment while they are no more runs than this"
     )
     preset: str = Field("full", description="which of the presets is in force")
     presets: dict[Identifier, PresetSpec] = Field({"full": PresetSpec()}, description="budgets by name")

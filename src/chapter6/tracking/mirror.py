@@ -37,38 +37,54 @@ class Mirrored:
 def mirror(uri: str, experiment: str, entries: Sequence[Entry], note: str = "") -> Mirrored:
     """Bring the experiment's runs in line with ``entries``; ``note`` describes the experiment.
 
-    A run is kept if it is finished and has its entry's key. Any other run of the same slot, half logged or
-    outdated, is deleted. Runs of slots that no entry names are left alone.
+    A run is kept if it is finished and has its entry's key. Any other run of the same slot, half logged, outdated
+    or a double, is deleted. Runs of slots that no entry names are left alone. A single entry costs the same however
+    many runs there are.
     """
     with explaining(uri):
         client = open_client(uri)
         home, store = open_experiment(client, uri, experiment)
         if note and home.tags.get(NOTE) != note:
             patiently(client.set_experiment_tag, home.experiment_id, NOTE, note)
-        present = _runs_by_slot(client, home.experiment_id)
+        present = _runs_by_slot(client, home.experiment_id, entries)
         run_ids: dict[str, str] = {}
         changes: Counter[str] = Counter(kept=0, new=0, replaced=0)
         for entry in entries:
-            tags = _tags(entry, run_ids)
-            others = present[entry.slot]
-            run = next((run for run in others if _shows(run, entry)), None)
-            for other in others:
-                if other is not run:
-                    patiently(client.delete_run, other.info.run_id)
+            tags, others = _tags(entry, run_ids), present[entry.slot]
+            run = _settle(client, entry, others)
             changes["kept" if run else "replaced" if others else "new"] += 1
             if run:
                 _update_tags(client, run, tags)
             else:
                 run = _log(client, home.experiment_id, entry, tags)
             run_ids[entry.slot] = run.info.run_id
+        if changes["kept"] < len(entries):
+            doubles = _runs_by_slot(client, home.experiment_id, entries)
+            for entry in entries:
+                _settle(client, entry, doubles[entry.slot])
     return Mirrored(store, len(entries), digest(sorted((e.slot, e.key) for e in entries)), changes)
 
 
-def _runs_by_slot(client: Any, experiment_id: str) -> defaultdict[str, list[Any]]:
+def _settle(client: Any, entry: Entry, runs: Sequence[Any]) -> Any:
+    """Delete all runs of the entry's slot but one that shows it; return that one, if any.
+
+    Of several, every process keeps the same.
+    """
+    showing = [run for run in runs if _shows(run, entry)]
+    kept = min(showing, key=lambda run: str(run.info.run_id), default=None)
+    for run in runs:
+        if run is not kept:
+            patiently(client.delete_run, run.info.run_id)
+    return kept
+
+
+def _runs_by_slot(client: Any, experiment_id: str, entries: Sequence[Entry]) -> defaultdict[str, list[Any]]:
+    """Return the runs of the experiment, or of the only entry's slot."""
+    only = f"tags.`{SLOT}` = '{entries[0].slot}'" if len(entries) == 1 else ""
     runs: defaultdict[str, list[Any]] = defaultdict(list)
     token = None
     while True:
-        page = patiently(client.search_runs, [experiment_id], max_results=RUNS_PER_PAGE, page_token=token)
+        page = patiently(client.search_runs, [experiment_id], only, max_results=RUNS_PER_PAGE, page_token=token)
         for run in page:
             runs[run.data.tags.get(SLOT, "")].append(run)
         token = page.token
@@ -112,7 +128,7 @@ def _log(client: Any, experiment_id: str, entry: Entry, tags: Mapping[str, str])
     repository = get_artifact_repository(run.info.artifact_uri, client.tracking_uri)
     for folder, files in content.artifacts.items():
         for file in files:
-            repository.log_artifact(str(file), folder or None)
+            patiently(repository.log_artifact, str(file), folder or None)
     patiently(client.set_terminated, run_id, "FINISHED", _milliseconds(entry, 1))
     return run
 

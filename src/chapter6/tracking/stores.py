@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from chapter6.files import replacing
 from chapter6.registry import StudyError
 
-PATIENCE = 60.0  # seconds that a locked database is waited for
+PATIENCE = 60.0  # seconds that a locked database or an absent server is waited for
 STORE_TAG = "chapter6.store"  # of an experiment: the identity of the store
 ARTIFACTS_TAG = "chapter6.artifacts"  # of an experiment: its artifact folder as seen from the database's
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI asks otherwise
+ABSENT = "API request to "  # how MLflow's messages begin where a server gave no answer, or none of use
+REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(too many \d+ error responses)|([Rr]ead timed out)|(code \d+)")
 DAMAGES = ("malformed", "not a database", "no such table", "no such column", "already exists", "schema")
 
 
@@ -38,7 +41,7 @@ def _write_at_ease(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
-def create_store(uri: str, experiments: Sequence[str], artifacts: Path) -> str:
+def create_store(uri: str, experiments: Sequence[str], artifacts: Path = Path("mlartifacts")) -> str:
     """Create what is missing of the store and its experiments; return the store's identity.
 
     A new SQLite file appears under its name when it is complete. ``artifacts`` is for local databases; a
@@ -86,14 +89,15 @@ def shown(uri: str) -> str:
 def patiently(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """Call again while the store is locked or away, for at most ``PATIENCE`` seconds.
 
-    What is called may have happened in part: MLflow's logging calls can all be repeated.
+    What is called may have happened before, in part, or in whole with its answer lost. MLflow's calls can be repeated;
+    the doubles that a repeated creation leaves are for the caller to find.
     """
     end = time.monotonic() + PATIENCE
     while True:
         try:
             return call(*arguments, **named)
         except (MlflowException, SQLAlchemyError) as error:
-            if "database is locked" not in str(error) or time.monotonic() >= end:
+            if not _passes(error) or time.monotonic() >= end:
                 raise
             time.sleep(0.2)
 
@@ -104,8 +108,7 @@ def explaining(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        cause = str(error).strip().splitlines()[0].rstrip(".")
-        file = sqlite_file(uri)
+        cause, file = _cause(error), sqlite_file(uri)
         if "database is locked" in cause:
             way_out = f"Another process has held it for {PATIENCE:.0f} s: stop that one or try again."
         elif file is not None and any(damage in cause for damage in DAMAGES):
@@ -115,6 +118,21 @@ def explaining(uri: str) -> Iterator[None]:
         raise StudyError(f"{file or shown(uri)}: {cause}. {way_out}") from error
     except OSError as error:
         raise StudyError(f"{error.filename or shown(uri)}: {error.strerror or error}") from error
+
+
+def _passes(error: Any) -> bool:
+    """Whether an error may be gone after a while: a lock, or a server that restarts or cannot reach its database."""
+    if "database is locked" in str(error):
+        return True
+    is_absent = isinstance(error, MlflowException) and str(error).startswith(ABSENT)
+    return is_absent and error.get_http_status_code() >= 500
+
+
+def _cause(error: Exception) -> str:
+    """Return the first line of a message; of those about a server's answer, or its want of one, only the reason."""
+    text = str(error).strip()
+    reasons = ["".join(found) for found in REASON.findall(text)] if text.startswith(ABSENT) else []
+    return f"no answer of use from the server ({reasons[-1]})" if reasons else text.splitlines()[0].rstrip(".")
 
 
 def _advice(file: Path) -> str:
@@ -152,7 +170,7 @@ def _furnish(client: Any, file: Path | None, experiments: Sequence[str], artifac
             folder = (artifacts / name).resolve()
             tags[ARTIFACTS_TAG], place = os.path.relpath(folder, file.resolve().parent), folder.as_uri()
         if name not in known:
-            patiently(client.create_experiment, name, artifact_location=place, tags=tags)
+            _create(client, name, place, tags)
             continue
         if file is not None:
             _check_place(file, known[name], str(place))
@@ -162,3 +180,12 @@ def _furnish(client: Any, file: Path | None, experiments: Sequence[str], artifac
             if known[name].tags.get(key) != value:
                 patiently(client.set_experiment_tag, known[name].experiment_id, key, value)
     return identity
+
+
+def _create(client: Any, name: str, place: str | None, tags: dict[str, str]) -> None:
+    """Create an experiment, unless another process, or a call whose answer was lost, has done so meanwhile."""
+    try:
+        patiently(client.create_experiment, name, artifact_location=place, tags=tags)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

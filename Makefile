@@ -7,13 +7,14 @@ DB ?= mlflow.db
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 READY := .venv/.ready
+REFERENCE := .venv-reference
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Bars with counts on a terminal, plain lines elsewhere.
 SNAKEMAKE = snakemake --cores $(CORES) $(shell test -t 2 && echo --logger rich)
 only = $(if $(ONLY),only=$(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help study quick test lint ui clean lock reference calibrate
+.PHONY: help study quick test test-reference lint ui clean lock reference calibrate bench bench-peers bench-scale
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +40,18 @@ quick: $(READY) ## the whole study at 2 replicates and reduced budgets, in resul
 test: $(READY) ## run the tests
 	pytest -n $(CORES) --dist worksteal
 
+# pip and not uv brings PyTorch: it alone sees a CPU build that PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS offer.
+$(REFERENCE)/.ready: requirements.lock pyproject.toml $(READY)
+	test -x $(REFERENCE)/bin/python || $(PYTHON) -m venv $(REFERENCE)
+	$(BIN)/uv pip install --quiet --python $(REFERENCE)/bin/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(REFERENCE)/bin/python --no-deps --no-build-isolation -e .
+	$(REFERENCE)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	touch $@
+
+test-reference: $(REFERENCE)/.ready ## the engine beside the textbook and PyTorch, in an environment of its own
+	@$(REFERENCE)/bin/python -c 'import torch; print("PyTorch", torch.__version__)'
+	$(REFERENCE)/bin/python -m pytest -n $(CORES) --dist worksteal tests/reference
+
 lint: $(READY) ## ruff, mypy, import-linter, snakemake --lint, snakefmt
 	ruff check .
 	ruff format --check .
@@ -55,6 +68,18 @@ reference: $(READY) ## write config/README.md and config/schema.json from the co
 
 calibrate: $(READY) ## measure how often verdicts are false, into docs/calibration.md
 	chapter6 calibrate --output docs/calibration.md
+
+bench: $(READY) ## time the engine beside its floor, the textbook and the frameworks, into docs/performance.md
+	@$(SNAKEMAKE) --quiet all -- mnist
+	PYTHONPATH=tests python -m bench
+
+bench-scale: $(READY) ## how planning, scheduling and tracking grow with the number of jobs, into docs/performance.md
+	PYTHONPATH=tests python -m bench.scale
+
+bench-peers: $(READY) ## install PyTorch and JAX for make bench, in an environment of their own
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers
+	$(BIN)/uv pip install --quiet --python .venv-peers --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python .venv-peers -r tests/bench/peers.txt
 
 lock: $(READY) ## renew requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from errno import EDQUOT, EIO, ENOSPC
 from importlib import import_module
 
 from chapter6.registry import StudyError
@@ -20,6 +21,7 @@ COMMANDS = {
     "verify": "check an archive, or two and compare them",
     "fetch": "fetch MNIST, check it and store it as arrays",
     "train": "train replicates of one or several variants",
+    "stream": "mirror a training job's runs into MLflow as they end",
     "tune": "choose one number of a run on validation data",
     "search": "train one round of a search",
     "choose": "choose a search's best point, retrain it and judge it on the test data",
@@ -34,6 +36,7 @@ COMMANDS = {
     "reference": "write the reference pages that are generated from the code",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+NO_ROOM = (ENOSPC, EDQUOT, EIO)  # a full disk, a full quota, and NumPy's short writes (see files.py)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         job.run(job_parser.parse_args(arguments[1:]))
     except StudyError as error:
-        print(f"chapter6 {command}: {error}", file=sys.stderr)
+        _say(f"chapter6 {command}: {error}")
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"chapter6 {command}: {place}{error.strerror}. Make room and start again: what is finished is kept.")
         return 1
     except KeyboardInterrupt:
-        print(f"chapter6 {command}: stopped", file=sys.stderr)
+        _say(f"chapter6 {command}: stopped")
         return 130
     return 0
+
+
+def _say(message: str) -> None:
+    """Print an error; to the standard output where the log that takes errors has no room either."""
+    try:
+        print(message, file=sys.stderr)
+    except OSError:
+        print(message)

@@ -4,27 +4,69 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EIO
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
+HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+FORSAKEN = 3600.0  # seconds without a write, after which another machine's temporary file is taken for abandoned
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; move it there on success, remove it on failure."""
+    """Yield a temporary name beside ``path``; move it there on success, remove it on failure.
+
+    What killed processes left beside ``path`` is removed. An :class:`OSError` without a file's name, as a full disk
+    gives it, gets the name of ``path``.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+    _remove_abandoned(target)
+    descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.{HOST}-{os.getpid()}-", suffix=target.suffix)
     os.close(descriptor)
     temporary = Path(name)
     try:
         temporary.chmod(0o644)
         yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno is None:  # NumPy's, when fewer bytes were written than there are
+            raise OSError(EIO, f"{error}; is the disk full?", str(target)) from error
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove temporary files of ``target`` whose writers are gone, with the journals that SQLite keeps beside them."""
+    pattern = re.compile(re.escape(f".{target.name}.") + r"([0-9a-f]{8})-(\d+)-.*")
+    for name in os.listdir(target.parent):  # noqa: PTH208  # of all files of the folder: many, and few that match
+        match = pattern.fullmatch(name)
+        if match and _is_abandoned(target.parent / name, match[1], int(match[2])):
+            (target.parent / name).unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path, host: str, process: int) -> bool:
+    if host != HOST:
+        with suppress(FileNotFoundError):
+            return time.time() - path.stat().st_mtime > FORSAKEN
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's, and alive
+        pass
+    return False
 
 
 def write_text(path: str | Path, text: str) -> None:

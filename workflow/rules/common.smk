@@ -29,7 +29,7 @@ configfile: CONFIG
 try:
     study = load_study(config)
     if study.is_live:
-        os.environ["CHAPTER6_LIVE"] = study.paths.settings  # jobs inherit it; as a parameter it would re-run them
+        os.environ.update(CHAPTER6_LIVE=study.paths.settings)  # jobs inherit it; as a parameter it would re-run them
 except StudyError as error:
     sys.exit(str(error))
 

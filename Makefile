@@ -14,7 +14,7 @@ SNAKEMAKE = snakemake --cores $(CORES) $(shell test -t 2 && echo --logger rich)
 only = $(if $(ONLY),only=$(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help study quick test test-reference lint ui clean lock reference calibrate bench bench-peers bench-scale
+.PHONY: help study quick test test-reference lint ui clean lock reference calibrate bench bench-peers bench-scale executors cluster-test
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +80,13 @@ bench-peers: $(READY) ## install PyTorch and JAX for make bench, in an environme
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers
 	$(BIN)/uv pip install --quiet --python .venv-peers --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python .venv-peers -r tests/bench/peers.txt
+
+executors: $(READY) ## install Snakemake's plugins for clusters, beside the environment (docs/cluster.md)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/executors/slurm -r profiles/slurm/plugins.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/executors/generic -r profiles/generic/plugins.lock
+
+cluster-test: executors ## the quick study on a toy Slurm (root; docs/cluster.md), compared with a local run bit for bit
+	PYTHONPATH=tests python -m cluster.study preset=quick
 
 lock: $(READY) ## renew requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \

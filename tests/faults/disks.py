@@ -26,7 +26,7 @@ from workflow import project as projects
 from workflow.project import Project, new_project
 
 SIZE = 32  # MiB
-ROOMS = (0, 4, 16, 64, 256, 512, 768, 1024, 1100, 1200, 1300, 1400, 1500, 1600, 1800, 2000, 2200, 2400, 2600, 2800)
+ROOMS = (0, 64, 512, 1024, 1100, 1400, 1700, 2000, 2500, 3000)
 FULL = re.compile(r"^.*(?:No space left on device|disk is full|is the disk full|disk I/O error).*$", re.MULTILINE)
 
 

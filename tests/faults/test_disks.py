@@ -26,9 +26,8 @@ TRAINED = ["results/trained/6.1-net/slow-0.json", "results/trained/6.1-net/fast-
 STAGES = {
     "data": (["data/mnist/digest.json"], r"data/mnist/\S+\.npy"),
     "training": (TRAINED, r"results/runs/6\.1-net/slow/replicate-0\.npz"),
-    "table": (["results/tables/6.1-net.csv", "results/figures/6.1-net"], r"results/tables/6\.1-net\S*\.parquet"),
-    "MLflow's database": (["results/tracking/store.json"], r"mlflow\.db"),
-    "MLflow's runs": (["results/tracking/6.1-net.json"], r"mlflow\.db|mlartifacts/\S+"),
+    "table": (["results/tables/6.1-net.csv", "results/tracking/store.json"], r"results/tables/6\.1-net\S*\.parquet"),
+    "MLflow": (["results/tracking/6.1-net.json"], r"mlflow\.db|mlartifacts/\S+"),
     "page": (["reports/html/index.html"], r"reports/html/index\.html"),
 }
 # Written anew after every failure, or there from the first.

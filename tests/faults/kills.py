@@ -27,9 +27,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 
-from faults.larger import larger_project
 from faults.states import differences, leftovers, state
 from workflow import project as projects
+from workflow.larger import larger_project
 from workflow.project import Done, Project
 
 COMPUTED = r"data/|results/(runs|trained|tuning|search|tables|claims)/"

@@ -22,5 +22,5 @@ rule mnist:
         checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
         cache=[] if data.cache is None else [f"--cache={data.cache}"],
     shell:
-        "chapter6 fetch --directory {params.directory} {params.mirrors:q} {params.checksums:q} {params.cache:q}"
+        "chapter6 fetch --directory {params.directory:q} {params.mirrors:q} {params.checksums:q} {params.cache:q}"
         " --log {log}"

@@ -26,7 +26,7 @@ rule tune:
         sources=search_digest(),
     shell:
         "chapter6 tune --run {params.run:q} --parameter {params.parameter} {params.candidates}"
-        " --seed {params.seed} --data {params.data} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --output {output} 2> {log}"
 
 
 rule search:
@@ -55,7 +55,7 @@ rule search:
         sources=search_digest(),
     shell:
         "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {params.data} --before {input.before} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --before {input.before} --output {output} 2> {log}"
 
 
 rule choose:
@@ -84,4 +84,4 @@ rule choose:
         sources=search_digest(),
     shell:
         "chapter6 choose --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {params.data} --rounds {input.rounds} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --rounds {input.rounds} --output {output} 2> {log}"

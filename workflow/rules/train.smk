@@ -28,4 +28,4 @@ rule train:
         sources=training_digest(),
     shell:
         "chapter6 train --experiment {wildcards.experiment} --runs {params.runs:q} --folder {params.folder}"
-        " --seed {params.seed} --data {params.data} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --output {output} 2> {log}"

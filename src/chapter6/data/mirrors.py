@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from ssl import SSLEOFError
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TypeVar
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST = 64 * 2**20
 BLOCK = 2**16
+DROPPED = (ConnectionResetError, BrokenPipeError, SSLEOFError)  # by a proxy, before an answer: worth a second attempt
 BUSY = {408, 429, 500, 502, 503, 504}
 
 T = TypeVar("T")
@@ -109,8 +111,9 @@ def _attempt(session: requests.Session, url: str, patience: Patience, deadline: 
     except TimeoutError as error:
         raise DataError("no answer in time, or too slow") from error
     except requests.ConnectionError as error:
-        if isinstance(error.args[0], MaxRetryError):  # no connection came about: not worth a second attempt
-            raise DataError(f"cannot be reached ({error.args[0].reason})") from error
+        reason = error.args[0].reason if isinstance(error.args[0], MaxRetryError) else None
+        if reason and not isinstance(getattr(reason, "original_error", reason.args[0]), DROPPED):
+            raise DataError(f"cannot be reached ({reason})") from error  # not worth a second attempt
         raise TransferError(f"connection lost or silent ({error})") from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise TransferError("transfer broke off") from error

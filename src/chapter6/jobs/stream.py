@@ -22,7 +22,7 @@ from chapter6.registry import StudyError
 LIVE = "CHAPTER6_LIVE"  # in the environment of jobs that mirror their runs: the file of the configuration in force
 LINGER = 10  # seconds that a job waits at its end
 PATIENCE = 5.0  # seconds that a server is waited for while the job goes on
-PROGRAM = "from chapter6.cli import main; raise SystemExit(main())"
+PROGRAM = "from chapter6.cli import process; raise SystemExit(process())"
 
 log = logging.getLogger(__name__)
 

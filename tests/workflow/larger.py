@@ -1,8 +1,9 @@
 """The small study enlarged, so that there is something to interrupt: longer trainings, a tuning, searches in rounds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from workflow.project import Project, new_project
+from .project import Project, new_project
 
 HILLS = """\
 id: 6.3-hills
@@ -50,11 +51,11 @@ claims:
 EXPERIMENTS = {"6.3-hills": HILLS, "6.5-searched": SEARCHED}
 
 
-def larger_project(folder: Path) -> Project:
+def larger_project(folder: Path, experiments: Mapping[str, str] = EXPERIMENTS) -> Project:
     """Write the enlarged project, in which nothing has been run."""
     project = new_project(folder)
     for file in (project / "config/small").glob("*.yaml"):
         file.unlink()
-    for name, text in EXPERIMENTS.items():
+    for name, text in experiments.items():
         (project / f"config/small/{name}.yaml").write_text(text, encoding="utf-8")
     return project

@@ -9,7 +9,7 @@ import pytest
 
 from chapter6.cli import main
 from chapter6.data.mnist import PARTS, store
-from chapter6.files import read_json
+from chapter6.files import read_json, write_json
 from chapter6.study.searches import curves_file, read_trial_curves, read_trials
 
 EXTRACT = Path(__file__).parents[1] / "extract"
@@ -84,13 +84,19 @@ def test_the_best_point_is_chosen_and_judged_on_the_test_data(call, rounds):
     assert chosen["stopped"] == {}
 
 
-def test_a_best_point_at_the_end_of_the_range_is_told(call):
-    narrow = {"optimizer.learning_rate": {"low": 1e-4, "high": 1e-3, "scale": "log"}}
-    search = SEARCH | {"space": narrow, "strategy": {"kind": "random"}, "trials": 30}
-    first = call("search", "edge.json", search=search)
-    chosen = read_json(call("choose", "chosen.json", "--rounds", first, search=search))
-    position = read_trials([str(first)])[chosen["trial"]].point[0]
-    assert chosen["edges"] == ([["optimizer.learning_rate", "upper"]] if position > 0.95 else [])
+@pytest.mark.parametrize(
+    ("position", "edges"),
+    [(0.0, "lower"), (0.099, "lower"), (0.1, None), (0.5, None), (0.9, None), (0.901, "upper"), (1.0, "upper")],
+)
+def test_a_best_point_at_an_end_of_the_range_is_told(call, rounds, tmp_path, caplog, position, edges):
+    """The first and the last tenth of the exponents."""
+    record = read_json(rounds[0])
+    best = max(record["trials"], key=lambda trial: trial["score"])
+    best["point"], best["score"] = [position], 2.0
+    write_json(tmp_path / "moved.json", record)
+    chosen = read_json(call("choose", "chosen.json", "--rounds", tmp_path / "moved.json"))
+    assert chosen["edges"] == ([["optimizer.learning_rate", edges]] if edges else [])
+    assert ("the optimum may lie outside" in caplog.text) == bool(edges)
 
 
 def test_a_replay_stops_trials_and_chooses_among_the_survivors(call, rounds):

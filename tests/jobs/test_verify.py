@@ -568,7 +568,7 @@ def test_a_machine_that_rounds_otherwise_agrees(studies, others, capsys):
     )
 
 
-def test_another_seed_gives_other_bits_and_the_same_verdicts(studies, others, capsys):
+def test_another_seed_gives_other_bits_as_it_should_and_verdicts_that_are_compared(studies, others, capsys):
     status, said = verify(capsys, studies / "a.zip", others / "seed.zip")
     assert re.search(r"^  seed +6 +7$", said, re.M)
     assert "overlapping intervals, as the seeds differ" in said

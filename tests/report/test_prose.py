@@ -6,8 +6,9 @@ import pytest
 from chapter6.registry import StudyError
 from chapter6.report import prose
 
-EXPERIMENTS = sorted(Path("config/experiments").glob("6.*.yaml"))
-TEXTS = sorted(Path("reports/text").glob("*/*.md"))
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = sorted((ROOT / "config/experiments").glob("6.*.yaml"))
+TEXTS = sorted((ROOT / "reports/text").glob("*/*.md"))
 
 
 def test_formulas_become_mathml():

@@ -117,3 +117,24 @@ def test_only_selects(project):
     project({"id": "9.9-other", "claims": []}, name="9.9-other.yaml")
     study = load_study({"only": "9.9-other"}, root=project())
     assert list(study.experiments) == ["9.9-other"]
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"),
+    [
+        ("end", [20]),
+        ({"every": 8}, [0, 8, 16, 20]),
+        ({"every": 10}, [0, 10, 20]),
+        ({"first": 1, "every": 30}, [1, 20]),
+        ({"first": 30}, []),
+        ({"every": 8, "last": 16}, [0, 8, 16]),
+        ({"every": 8, "last": 99}, [0, 8, 16]),
+        ([{"last": 2}, {"first": 5, "every": 9}], [0, 1, 2, 5, 14, 20]),
+    ],
+)
+def test_a_schedule_without_an_end_takes_the_last_update(demo, at, taken):
+    """What is drawn and judged as final belongs to the trained network, whatever budget it had."""
+    changes = {"base": {"steps": 20, "network": {"hidden": [10]}, "record": [{"measure": "evaluation", "at": at}]}}
+    (record,) = demo(changes | {"claims": []}).variants["slow"].run["record"]
+    steps = [step for first, every, last in record["steps"] for step in range(first, last + 1, every)]
+    assert steps == taken

@@ -17,8 +17,8 @@ from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study.plan import Experiment, Study
 
-OVERHEAD_SECONDS = 90.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
-JOB_SECONDS = 0.5  # start-up of a training job
+OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
+JOB_SECONDS = 0.3  # start-up of a training job
 BYTES_A_NUMBER = 16  # a step and a value, in the curves
 COPIES = 3  # curves stand in results/, again in MLflow's artifacts, and once more in the tables
 
@@ -90,7 +90,8 @@ def _run_seconds(run: Mapping[str, Any], rate: float) -> float:
     weights = sum(a * b for a, b in pairwise(_widths(run)))
     layers = len(run["network"]["hidden"]) + 1
     forward = weights * run["batch_size"] / rate
-    update = 3 * forward + 60e-6 * layers + 100e-6 + 2e-9 * weights
+    backward = (2 * weights - _widths(run)[0] * _widths(run)[1]) * run["batch_size"] / rate  # no gradient of the images
+    update = forward + backward + 30e-6 * layers + 50e-6 + 1e-9 * weights
     readings = 0.0
     for record in run["record"]:
         times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
@@ -104,7 +105,7 @@ def _reading_seconds(measure: Mapping[str, Any], run: Mapping[str, Any], batch: 
         return batch if measurement.after_update else 0.0
     if isinstance(measurement, Evaluation):
         examples = sum(10_000 if split == "test" else run["data"]["examples"] for split in measurement.splits)
-        return float(examples * (example + 1e-6))
+        return float(examples * (example + 0.5e-6))
     return 0.02
 
 

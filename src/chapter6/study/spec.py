@@ -66,11 +66,18 @@ class DataSpec(Model):
 
 
 class ScheduleSpec(Model):
-    """Steps ``first``, ``first + every``, ... up to ``last`` (null means the end of training)."""
+    """Steps ``first``, ``first + every``, ... up to ``last``; null means the last update, always one of them."""
 
     first: Index = 0
     every: Count = 1
     last: Index | None = None
+
+    def steps(self, total: int) -> list[list[int]]:
+        """Return [first, every, last] for a run of ``total`` updates, and once more where its end lies between two."""
+        if self.last is not None:
+            return [[self.first, self.every, min(self.last, total)]]
+        between = total > self.first and (total - self.first) % self.every
+        return [[self.first, self.every, total]] + ([[total, 1, total]] if between else [])
 
 
 class RecordSpec(Model):
@@ -89,7 +96,7 @@ class RecordSpec(Model):
         if self.at == "end":
             return [[total, 1, total]]
         schedules = self.at if isinstance(self.at, tuple) else (self.at,)
-        return [[s.first, s.every, total if s.last is None else min(s.last, total)] for s in schedules]
+        return [steps for schedule in schedules for steps in schedule.steps(total)]
 
 
 class RunSpec(Model):

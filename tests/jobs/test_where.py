@@ -1,0 +1,50 @@
+"""The last lines of `make study`: where the page is, how the verdicts are spread, how to see the runs."""
+
+import json
+from pathlib import Path
+
+from .small import call, write_study
+
+
+def said(capsys, *arguments):
+    call("where", *arguments)
+    return capsys.readouterr().out
+
+
+def write_page(study):
+    for name, text in ((study.paths.page, "<html>"), (study.paths.claims(), json.dumps(VERDICTS))):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+
+
+VERDICTS = [{"verdict": "supported"}, {"verdict": "undecided"}, {"verdict": "supported"}]
+
+
+def test_before_there_is_a_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_study()
+    assert said(capsys) == "\nThere is no report yet.\n"
+
+
+def test_page_verdicts_and_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    study = write_study()
+    write_page(study)
+    lines = said(capsys).splitlines()
+    assert f"The report: {(tmp_path / 'reports/html/index.html').resolve().as_uri()}" in lines
+    assert "Claims: 2 supported, 0 contradicted, 1 undecided" in lines
+    assert any(line.startswith("The runs: make ui, then http://127.0.0.1:5000/") for line in lines)
+    assert said(capsys, "--preset", "quick") == "\nThere is no report yet.\n"
+
+
+def test_a_preview_and_a_server_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    study = write_study(preset="quick")
+    write_page(study)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    words = said(capsys)
+    assert "(a preview at reduced budgets)" in words
+    assert "make ui DB=mlflow-quick.db" in words
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
+    assert said(capsys).splitlines()[-1] == "The runs: http://127.0.0.1:5001"

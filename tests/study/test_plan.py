@@ -134,7 +134,14 @@ def test_only_selects(project):
 )
 def test_a_schedule_without_an_end_takes_the_last_update(demo, at, taken):
     """What is drawn and judged as final belongs to the trained network, whatever budget it had."""
-    changes = {"base": {"steps": 20, "network": {"hidden": [10]}, "record": [{"measure": "evaluation", "at": at}]}}
+    changes = {
+        "base": {
+            "steps": 20,
+            "network": {"hidden": [10]},
+            "optimizer": "sgd",
+            "record": [{"measure": "evaluation", "at": at}],
+        }
+    }
     (record,) = demo(changes | {"claims": []}).variants["slow"].run["record"]
     steps = [step for first, every, last in record["steps"] for step in range(first, last + 1, every)]
     assert steps == taken

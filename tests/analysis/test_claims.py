@@ -189,3 +189,19 @@ def test_the_deciding_part_has_the_verdict_of_the_count(samples, needed):
     failing = sum(part.verdict == "contradicted" for part in parts)
     expected = "supported" if holding >= needed else "contradicted" if failing > len(parts) - needed else "undecided"
     assert deciding(parts, needed).verdict == expected
+
+
+def test_an_equivalence_whose_margin_leaves_the_scale_is_judged():
+    made = tables(("test", "accuracy", {"net": [0.90, 0.99, 0.97, 0.999]}))
+    check = Check.build(
+        {
+            "kind": "equivalence",
+            "metric": "accuracy",
+            "split": "test",
+            "variants": "net",
+            "constant": 0.98,
+            "margin": 0.05,
+        }
+    )
+    (part,) = judged(check, of=made)["parts"]
+    assert (part["verdict"], part["decides_at"]) == ("undecided", None)

@@ -252,3 +252,9 @@ class TestReplicatesToDecide:
 def test_scales_are_undone(transform: str) -> None:
     values = np.array([0.01, 0.5, 0.99])
     np.testing.assert_allclose(from_scale(to_scale(values, transform), transform), values)
+
+
+@pytest.mark.parametrize(("transform", "edge"), [("logit", 1.03), ("logit", -0.01), ("log", -0.05)])
+def test_no_number_of_replicates_decides_at_a_margin_that_the_quantity_cannot_reach(transform, edge):
+    found = one_sample(np.array([0.5, 0.6, 0.9, 0.7]), 0.95, transform)
+    assert replicates_to_decide(found, edge) is None

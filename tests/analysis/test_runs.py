@@ -143,3 +143,24 @@ def test_pairs_are_of_one_setting_and_replicates_of_both():
     a, b = aligned({"a": {0: 1.0, 1: 2.0, 3: 3.0}, "b": {3: 30.0, 1: 20.0}}, "a", "b")
     assert (a.tolist(), b.tolist()) == ([2.0, 3.0], [20.0, 30.0])
     assert [column.size for column in aligned({}, "a", "b")] == [0, 0]
+
+
+def test_the_gap_of_a_run_that_diverged_is_undefined_and_no_narrow_one():
+    made = tables(
+        ("train", "accuracy", {"net": [{0: 0.2, 10: 0.5}, {0: 0.2, 10: 0.8, 20: 0.9}]}),
+        ("test", "accuracy", {"net": [{0: 0.1, 10: 0.3}, {0: 0.1, 10: 0.5, 20: 0.6}]}),
+        diverged=[("net", 0)],
+    )
+    found = readings(made, Quantity("gap"), ["net"])["net"]
+    assert math.isnan(found[0])
+    assert found[1] == pytest.approx(0.3)
+    assert readings(made, Quantity("gap", last_step=10), ["net"])["net"][0] == pytest.approx(0.2)
+
+
+def test_a_time_to_a_target_is_asked_of_a_search_and_not_of_its_last_trial():
+    made = search_tables({"random": [[0.2, 0.8, 0.5]]})
+    assert times(made, Target(metric="best/accuracy", split="validation", at_least=0.7), ["random"]) == {
+        "random": {0: 2.0}
+    }
+    with pytest.raises(StudyError, match="accuracy: random is a search with several trials; ask for best/accuracy"):
+        times(made, Target(metric="accuracy", split="validation", at_least=0.7), ["random"])

@@ -131,3 +131,12 @@ def test_censored_times_are_told_as_bounds():
 )
 def test_numbers(value, unit, scale, expected):
     assert number(value, unit, scale) == expected
+
+
+def test_parts_of_which_one_must_hold_count_as_one():
+    """Two checks: one that must hold, and one of which one of two parts must."""
+    any_of_two = {**HIGHER, "than": "sgd", "higher": ["adam", "worse"], "needs": 1}
+    made = tables(LOSSES, ("test", "accuracy", {"sgd": [0.90, 0.91], "adam": [0.93, 0.94], "worse": [0.80, 0.81]}))
+    said = sentence({**ORDERING, "margin": 0.05}, any_of_two, of=made)
+    assert "2 of 3 parts hold" not in said
+    assert said.endswith("supported.")

@@ -3,10 +3,11 @@
     PYTHONPATH=tests python -m cluster.faults --times 5 [--fault NAME ...]
 
 Each time a fresh copy of a small study (a tuning and trainings of seconds) is started through profiles/slurm, and at a
-random moment, as soon as a job runs, one thing goes wrong. Nobody helps Snakemake: it must end with status 0 by itself,
-and once nothing of the study runs any more, tables, runs and tuning must have the bits of the undisturbed run, with no
-lock, mark or temporary file left. The cluster is mended afterwards where its administrator would have to. Results are
-appended to ``faults.jsonl`` in the folder, one line a fault.
+random moment, as soon as a job runs, one thing goes wrong. Nobody helps Snakemake: it should end with status 0 by
+itself. If it still waits after ``--patience`` seconds, it is stopped (Ctrl-C) and started again, as a person would.
+Either way, once nothing of the study runs any more, tables, runs and tuning must have the bits of the undisturbed run,
+with no lock, mark or temporary file left. The cluster is mended afterwards where its administrator would have to.
+Results are appended to ``faults.jsonl`` in the folder, one line a fault.
 """
 
 import argparse
@@ -46,6 +47,7 @@ class Fault:
     seconds: float = 0  # the whole study
     submitted: int = 0  # jobs
     failed: int = 0  # of them, as Snakemake saw it
+    waited: bool = False  # for a person
     problems: list[str] = field(default_factory=list)
 
 
@@ -86,17 +88,22 @@ def fresh_project(folder: Path) -> SiteProject:
     return SiteProject(longer_project(folder).folder, SLURM)
 
 
-def disturb(number: int, fault: str, toy: Toy, folder: Path, wanted: Path, length: float, seed: int) -> Fault:
+def disturb(
+    number: int, fault: str, toy: Toy, folder: Path, wanted: Path, length: float, seed: int, patience: float
+) -> Fault:
     """Run the study with one fault; its folder is removed if nothing is lost."""
     chance = random.Random(f"{seed}/{number}/{fault}")
     share = chance.random()
     tried = None
     while tried is None:
         shutil.rmtree(folder, ignore_errors=True)
-        tried = _disturbed(Fault(number, fault, share * length, ""), toy, fresh_project(folder), chance)
+        tried = _disturbed(Fault(number, fault, share * length, ""), toy, fresh_project(folder), chance, patience)
         share /= 2  # if it was None, the study was faster than the first
     _mend(toy, folder)
     project = SiteProject(folder, "")
+    if tried.waited:
+        done = project.snakemake(*WORDS)
+        tried.problems += [f"started again: {done.output[-500:]}"] if done.status else []
     tried.problems += differences(wanted, project / "results")
     tried.problems += [f"left behind: {name}" for name in leftovers(project)]
     if not tried.problems:
@@ -104,7 +111,7 @@ def disturb(number: int, fault: str, toy: Toy, folder: Path, wanted: Path, lengt
     return tried
 
 
-def _disturbed(fault: Fault, toy: Toy, project: SiteProject, chance: random.Random) -> Fault | None:
+def _disturbed(fault: Fault, toy: Toy, project: SiteProject, chance: random.Random, patience: float) -> Fault | None:
     """Run the study to its end; None if it ended before there was something to hit."""
     clock = time.monotonic()
     with project.study(*ON_SLURM, *WORDS) as study:
@@ -119,9 +126,9 @@ def _disturbed(fault: Fault, toy: Toy, project: SiteProject, chance: random.Rand
         fault.moment = round(time.monotonic() - clock, 1)
         FAULTS[fault.fault].happen(toy, job, node, chance)
         try:
-            status = study.status(PATIENCE)
+            status = study.status(patience)
         except TimeoutExpired:
-            status = None
+            status, fault.waited = 0, True
         fault.seconds = round(time.monotonic() - clock, 1)
         _read(fault, study, job)
         if status != 0:
@@ -147,12 +154,13 @@ def _mend(toy: Toy, folder: Path) -> None:
 
 def table(faults: list[Fault]) -> str:
     """Counts by kind of fault."""
-    rows = [f"{'fault':<28} tried  survived  lost  jobs failed  seconds"]
+    rows = [f"{'fault':<28} tried  by itself  waited  lost  jobs failed  seconds"]
     for name in FAULTS:
         if own := [fault for fault in faults if fault.fault == name]:
             lost, failed = sum(bool(fault.problems) for fault in own), sum(fault.failed for fault in own)
+            waited = sum(fault.waited for fault in own)
             times = f"{min(fault.seconds for fault in own):.0f} to {max(fault.seconds for fault in own):.0f}"
-            rows.append(f"{name:<28} {len(own):5}  {len(own) - lost:8}  {lost:4}  {failed:11}  {times}")
+            rows.append(f"{name:<28} {len(own):5}  {len(own) - waited:9}  {waited:6}  {lost:4}  {failed:11}  {times}")
     return "\n".join(rows)
 
 
@@ -161,6 +169,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=5, metavar="N", help="of each fault")
     parser.add_argument("--fault", nargs="*", choices=FAULTS, default=list(FAULTS), metavar="NAME")
     parser.add_argument("--seed", type=int, default=6)
+    parser.add_argument("--patience", type=float, default=PATIENCE, metavar="SECONDS", help="for one study")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     args = parser.parse_args()
     if why := obstacle():
@@ -177,7 +186,9 @@ def main() -> int:
         for number in range(args.times):
             for name in args.fault:
                 place = folder / f"{number}-{name.replace(' ', '-').replace(',', '')}"
-                faults.append(disturb(number, name, toy, place, undisturbed / "results", length, args.seed))
+                faults.append(
+                    disturb(number, name, toy, place, undisturbed / "results", length, args.seed, args.patience)
+                )
                 with (folder / "faults.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(faults[-1])) + "\n")
                 say(json.dumps(asdict(faults[-1])))

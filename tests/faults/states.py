@@ -15,7 +15,7 @@ from workflow.project import Project
 OF_THE_MOMENT = ("started", "seconds")  # in a replicate's record: when it was trained, and how long it took
 MOMENTS = rb"<dt>(time spent in training|runs made|page written).*?</dd>"
 UNLIKE = ("results/benchmarks/", "logs/")  # differ between equal runs: only that they are there is compared
-LEFT_OUT = re.compile(r"(\.snakemake|mlartifacts|src)/|.*__pycache__/|mlflow\.db$|(output|status)\.txt$")
+LEFT_OUT = re.compile(r"(\.snakemake|mlartifacts|src|results/known)/|.*__pycache__/|mlflow\.db$|(output|status)\.txt$")
 RUNS = """
 select e.name, r.status, slot.value, key.value,
        (select count(*) from metrics m where m.run_uuid = r.run_uuid),

@@ -116,3 +116,63 @@ def test_tuning_takes_the_lowest_validation_loss(call):
     assert losses[1e9] is None or losses[1e9] > losses[0.1]
     assert not tuned["at_edge"]
     assert np.isfinite(losses[0.0001])
+
+
+def test_an_equal_round_is_trained_once(call, tmp_path, caplog):
+    """The second search is the first under another name; one of other points before it is not."""
+    caplog.set_level("INFO")
+    known = ["--known", str(tmp_path / "known")]
+    first = [call("search", "a/round-1.json", *known)]
+    first.append(call("search", "a/round-2.json", *known, "--before", first[0]))
+    second = [call("search", "b/round-1.json", *known)]
+    second.append(call("search", "b/round-2.json", *known, "--before", second[0]))
+    assert [line for line in caplog.messages if " is that of " in line] == [
+        f"the round is that of {file}" for file in first
+    ]
+    for one, two in zip(first, second, strict=True):
+        for name in (str, curves_file):
+            assert Path(name(str(one))).read_bytes() == Path(name(str(two))).read_bytes()
+    caplog.clear()
+    record = read_json(first[0])
+    record["trials"][0]["score"] = 0.5
+    write_json(tmp_path / "c/round-1.json", record)
+    call("search", "c/round-2.json", *known, "--before", tmp_path / "c/round-1.json")
+    call("search", "d/round-1.json", *known, search=SEARCH | {"trials": 8})
+    assert not [line for line in caplog.messages if " is that of " in line]
+
+
+def edited(rounds, folder, change):
+    """Copies of the rounds' records, changed, with their curves beside them."""
+    files = []
+    for file in rounds:
+        record = read_json(file)
+        change(record)
+        files.append(folder / Path(file).name)
+        write_json(files[-1], record)
+        Path(curves_file(str(files[-1]))).write_bytes(Path(curves_file(str(file))).read_bytes())
+    return files
+
+
+def test_a_trial_that_finished_is_rather_chosen_than_one_that_diverged(call, rounds, tmp_path):
+    """With the loss as score, a diverged trial's -log 10 may be above what others reached."""
+
+    def change(record):
+        for trial in record["trials"]:
+            trial["score"] = -5.0 - trial["number"]
+            if trial["number"] == 3:
+                trial["outcome"], trial["score"] = "diverged", -2.3
+
+    files = edited(rounds, tmp_path / "edited", change)
+    assert read_json(call("choose", "chosen.json", "--rounds", *files))["trial"] == 0
+
+
+def test_a_trial_that_diverged_before_its_first_recording_does_not_stop_a_replay(call, rounds, tmp_path):
+    (tmp_path / "edited").mkdir()
+    files = edited(rounds, tmp_path / "edited", dict)
+    with np.load(curves_file(str(files[0]))) as arrays:
+        kept = {name: arrays[name] for name in arrays.files if not name.startswith(("step:0/", "value:0/"))}
+        assert len(kept) < len(arrays.files)
+    np.savez(curves_file(str(files[0])), **kept)
+    replay = SEARCH | {"strategy": None, "replay": {"of": "narrowing", "rule": {"kind": "halving", "rungs": 1}}}
+    chosen = read_json(call("choose", "chosen.json", "--rounds", *files, search=replay))
+    assert "0" in chosen["stopped"]

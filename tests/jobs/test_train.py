@@ -13,7 +13,7 @@ from chapter6.study.assemble import execute
 from chapter6.study.records import read_curves
 from chapter6.study.sources import training_digest
 
-from .small import fetch_extract, train_batch, train_block, write_study
+from .small import call, fetch_extract, train_batch, train_block, write_study
 
 FIELDS = {
     *("key", "experiment", "variant", "replicate", "seed", "run", "outcome", "steps", "curves", "data", "sources"),
@@ -166,3 +166,26 @@ def test_several_variants_in_one_job_are_what_they_are_alone(digits):
     assert [files("both/v")[name] for name in curves] == [files("alone/v")[name] for name in curves]
     assert [record["data"] is None for record in records("both/v") + records("both/w")] == [False, False, True, True]
     assert json.loads(Path("both/job.json").read_text())["trained"].keys() == {"v", "w"}
+
+
+def test_an_equal_run_is_trained_once_and_stands_under_both_names(digits, caplog):
+    """Of another experiment, or of the same; a run that differs in anything is trained."""
+    caplog.set_level("INFO")
+    blocks = [{"variant": "v", "first": 0, "last": 1, "run": json.loads(digits)}]
+    other = [{"variant": "w", "first": 0, "last": 2, "run": json.loads(digits)}]
+    slower = [{"variant": "x", "first": 0, "last": 0, "run": json.loads(changed(digits, batch_size=4))}]
+    for name, blocks_of_job in (("one", blocks), ("two", other), ("three", slower)):
+        arguments = ("--experiment", name, "--folder", f"runs/{name}", "--output", f"{name}.json", "--known", "known")
+        call("train", *arguments, "--runs", json.dumps(blocks_of_job), "--seed", "6", "--data", "data")
+    assert [line for line in caplog.messages if " is that of " in line] == [
+        f"w: replicate {number} is that of runs/one/v/replicate-{number}.json" for number in (0, 1)
+    ]
+    for number in (0, 1):
+        first, second = (Path(f"runs/{place}/replicate-{number}.npz") for place in ("one/v", "two/w"))
+        assert first.read_bytes() == second.read_bytes()
+        one, two = (json.loads(file.with_suffix(".json").read_text()) for file in (first, second))
+        assert {name for name in one if one[name] != two[name]} == {"experiment", "variant"}
+        assert list(one) == list(two)
+    (record,) = records("runs/three/x")
+    assert record["run"]["batch_size"] == 4
+    assert len(records("runs/two/w")) == 3

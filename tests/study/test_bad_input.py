@@ -57,6 +57,30 @@ BAD = {
         {"base": RUN | {"record": [{"measure": {"kind": "evaluation", "splits": ["validation"]}}]}},
         ["validation"],
     ),
+    "loss of the training pass after the last update": (
+        {"base": RUN | {"record": [{"measure": "batch_loss"}]}, "claims": []},
+        ["record.0", "batch_loss at the end needs after_update: true"],
+    ),
+    "tuning a whole number": (
+        {"tuning": {"of": ["fast"], "parameter": "batch_size"}},
+        ["parameter", "'batch_size' is a whole number"],
+    ),
+    "tuning beyond what a setting may be": (
+        {
+            "variants": {"a": {"optimizer": {"kind": "momentum", "learning_rate": 0.1}}},
+            "claims": [],
+            "tuning": {"of": ["a"], "parameter": "optimizer.momentum"},
+        },
+        ["factors", "optimizer.momentum", "less than 1", "2.84"],
+    ),
+    "a name that the tuned variant would have": (
+        {
+            "variants": {"a": {"optimizer": {"learning_rate": 0.1}}, "a-tuned": {"optimizer": {"learning_rate": 0.2}}},
+            "claims": [],
+            "tuning": {"of": ["a"]},
+        },
+        ["tuning", "'a-tuned' is already a variant"],
+    ),
     "too many images": ({"base": RUN | {"data": {"examples": 70000}}}, ["data.examples", "60000", "70000"]),
     "network and surface": ({"base": RUN | {"surface": "bowl"}}, ["either a network or a point"]),
     "measurement that does not fit": (
@@ -140,7 +164,16 @@ CONFIG = {
     "unknown preset": ({"preset": "slow"}, ["preset", "'slow'", "full"]),
     "wrong type": ({"data": {"mirrors": 3}}, ["data.mirrors", "3"]),
     "unknown experiment": ({"only": "6.9-none"}, ["'6.9-none'", "9.9-demo"]),
+    "unknown part of the data": ({"data": {"sizes": {"validation": 3}}}, ["data.sizes.validation", "test", "train"]),
+    "checksum of no file": ({"data": {"checksums": {"train": "0" * 64}}}, ["data.checksums.train", "train-images"]),
+    "no checksum": ({"data": {"checksums": {"train-images": "abc"}}}, ["data.checksums.train-images", "'abc'"]),
+    "data nowhere": ({"data": {"directory": ""}}, ["data.directory", "at least 1 character", "''"]),
 }
+
+
+def test_one_size_may_be_left_to_its_default(project):
+    sizes = load_study(root=project(config={"data": {"sizes": {"test": 500}}})).config.data.sizes
+    assert (sizes.train, sizes.test) == (60000, 500)
 
 
 @pytest.mark.parametrize("name", CONFIG)

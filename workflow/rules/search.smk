@@ -52,10 +52,11 @@ rule search:
         search=lambda wildcards: canonical(variant_of(wildcards).search),
         seed=study.config.study_seed,
         data=data.directory,
+        known=paths.known,
         sources=search_digest(),
     shell:
         "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {params.data:q} --before {input.before} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --before {input.before} --known {params.known} --output {output} 2> {log}"
 
 
 rule choose:

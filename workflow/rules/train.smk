@@ -25,7 +25,8 @@ rule train:
         folder=lambda wildcards: paths.runs(wildcards.experiment),
         seed=study.config.study_seed,
         data=data.directory,
+        known=paths.known,
         sources=training_digest(),
     shell:
         "chapter6 train --experiment {wildcards.experiment} --runs {params.runs:q} --folder {params.folder}"
-        " --seed {params.seed} --data {params.data:q} --output {output} 2> {log}"
+        " --seed {params.seed} --data {params.data:q} --known {params.known} --output {output} 2> {log}"

@@ -190,17 +190,21 @@ def replicates_to_decide(interval: Interval, margin: float) -> int | None:
 
     The least n with distance * sqrt(n) / s >= t(confidence) + t(power), both with n - 1 degrees of freedom.
     For an equivalence the margin is its `nearest_edge`. None where the estimate lies on the margin, where the
-    spread is unknown (one replicate, a censored time), or where it takes more than MOST_REPLICATES.
+    spread is unknown (one replicate, a censored time), where the quantity cannot reach the margin, or where it takes
+    more than MOST_REPLICATES.
     """
     from scipy.special import stdtrit
 
     if interval.low == interval.high:
         return interval.replicates
     now = interval.replicates
-    estimate, low, high, edge = (
-        float(to_scale(np.asarray(value, dtype=float), interval.transform))
-        for value in (interval.estimate, interval.low, interval.high, margin)
-    )
+    try:
+        estimate, low, high, edge = (
+            float(to_scale(np.asarray(value, dtype=float), interval.transform))
+            for value in (interval.estimate, interval.low, interval.high, margin)
+        )
+    except ValueError:  # the margin lies where the quantity cannot, a share of 1.03 perhaps
+        return None
     half, distance = (high - low) / 2, abs(estimate - edge)
     if now < 2 or not math.isfinite(half) or not math.isfinite(distance):
         return None

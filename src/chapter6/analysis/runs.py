@@ -45,14 +45,18 @@ def readings(tables: Tables, quantity: Quantity, variants: Iterable[str]) -> Rea
     """The quantity of every run of the variants that has it, by variant and replicate."""
     found: Readings = {}
     for run, value in read_runs(tables, quantity, variants).items():
-        of_variant = found.setdefault(run.variant, {})
-        if run.replicate in of_variant:
-            raise StudyError(
-                f"{quantity.metric}: {run.variant} is a search with several trials; "
-                f"ask for best/{quantity.metric} or trial/{quantity.metric}"
-            )
-        of_variant[run.replicate] = value
+        _enter(found, run, value, quantity.metric)
     return found
+
+
+def _enter(found: Readings, run: Run, value: float, metric: str) -> None:
+    """Enter the number of a run, which must be the only one of its variant and replicate."""
+    of_variant = found.setdefault(run.variant, {})
+    if run.replicate in of_variant:
+        raise StudyError(
+            f"{metric}: {run.variant} is a search with several trials; ask for best/{metric} or trial/{metric}"
+        )
+    of_variant[run.replicate] = value
 
 
 def read_runs(tables: Tables, quantity: Quantity, variants: Iterable[str]) -> dict[Run, float]:
@@ -71,7 +75,7 @@ def times(tables: Tables, target: Target, variants: Iterable[str]) -> Readings:
     """Steps (at least 1) that each run takes to the target, infinity where it is never reached."""
     found: Readings = {}
     for run, curve in read_curves(tables, target.metric, target.split, variants).items():
-        found.setdefault(run.variant, {})[run.replicate] = max(target.first_step(curve), 1.0)
+        _enter(found, run, max(target.first_step(curve), 1.0), target.metric)
     return found
 
 
@@ -160,7 +164,10 @@ def _carried_on(curve: Curve | None, ends: Array, metric: str) -> Curve:
 
 
 def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
-    """Train accuracy less the other split's, wherever train accuracy is recorded; the other is interpolated."""
+    """Train accuracy less the other split's, wherever train accuracy is recorded; the other is interpolated.
+
+    Undefined from where a run diverged: two networks at chance are no narrow gap.
+    """
     train = read_curves(tables, "accuracy", "train", variants)
     other = read_curves(tables, "accuracy", split, variants)
     gaps = {}
@@ -169,6 +176,10 @@ def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]
         within = (train[run].steps >= steps[0]) & (train[run].steps <= steps[-1])
         at = train[run].steps[within]
         gaps[run] = Curve(at, train[run].readings[within] - np.interp(at, steps, readings))
+    recorded = _recorded(tables, "accuracy", "train", variants)
+    for run in gaps.keys() & set(diverged_runs(tables, variants)):
+        last = recorded[run].steps[-1] if run in recorded else -math.inf
+        gaps[run].readings[gaps[run].steps > last] = math.nan
     return gaps
 
 

@@ -23,7 +23,8 @@ BOUNDS = {
 def sentence(groups: Sequence[Group], leading: Part) -> str:
     """How many parts hold, where there are several, and what the deciding one measured."""
     group = next(group for group in groups if leading in group.parts)
-    counted = group if group.needed else Group(tuple(part for each in groups for part in each.parts))
+    all_hold = (part for each in groups for part in ((each.leading,) if each.needed else each.parts))
+    counted = group if group.needed else Group(tuple(all_hold))
     return capitalized(f"{_count(counted)}{part_sentence(leading)}")
 
 

@@ -16,7 +16,7 @@ from chapter6.jobs.search import WORST, add_search_arguments
 from chapter6.registry import StudyError
 from chapter6.search.stopping import StoppingRule
 from chapter6.study.assemble import execute, needs_mnist
-from chapter6.study.searches import Trial, applied, read_trial_curves, read_trials
+from chapter6.study.searches import Trial, applied, best_of, read_trial_curves, read_trials
 
 EDGE = 0.1  # of a dimension's range: a best point this near to an end may have missed the optimum
 
@@ -33,8 +33,7 @@ def run(args: Namespace) -> None:
     """Write the chosen point, its test results and where each trial was stopped."""
     trials = read_trials(args.rounds)
     stopped = _stopped(args, trials)
-    candidates = [trial for trial in trials if trial.number not in stopped] or trials
-    best = max(candidates, key=lambda trial: trial.score)
+    best = best_of(trials, stopped)
     edges = _edges(args.search["space"], best)
     for edge in edges:
         log.warning("the best %s lies at the %s end of its range: the optimum may lie outside", *edge)
@@ -65,7 +64,8 @@ def _retrained(args: Namespace, best: Trial) -> dict[str, float]:
         outcome = execute(final, streams.within(f"retrain-{number}"), dataset, data_streams=streams)
         for metric, values in results.items():
             curve = outcome.curves.get(("test", metric))
-            values.append(float(curve.values[-1]) if curve else abs(WORST[metric]))
+            last = float(curve.values[-1]) if curve else np.nan
+            values.append(last if np.isfinite(last) else abs(WORST[metric]))
     return {metric: float(np.mean(values)) for metric, values in results.items()}
 
 
@@ -74,9 +74,12 @@ def _stopped(args: Namespace, trials: Sequence[Trial]) -> dict[int, int]:
     if not args.search["replay"]:
         return {}
     curves = read_trial_curves(args.rounds)
-    metric = args.search["metric"]
-    steps = max((curves[trial.number]["validation", metric][0] for trial in trials), key=len)
-    scores = np.array([_padded(curves[trial.number]["validation", metric], len(steps), metric) for trial in trials])
+    metric, nothing = args.search["metric"], (np.empty(0), np.empty(0))  # of a trial that diverged at once
+    looked = [curves.get(trial.number, {}).get(("validation", metric), nothing) for trial in trials]
+    steps = max((steps for steps, _ in looked), key=len)
+    if not len(steps):
+        return {}
+    scores = np.array([_padded(curve, len(steps), metric) for curve in looked])
     looks = StoppingRule.build(args.search["replay"]["rule"]).looks(scores)
     return {trial.number: int(steps[look - 1]) for trial, look in zip(trials, looks, strict=True) if look < len(steps)}
 

@@ -6,20 +6,23 @@ import json
 import logging
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chapter6.data.mnist import load
+from chapter6.data.mnist import Dataset, load
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Curve, Outcome
 from chapter6.files import write_json
 from chapter6.search.spaces import Points, Space
 from chapter6.search.strategies import Strategy
 from chapter6.study.assemble import execute, needs_mnist
+from chapter6.study.known import Known
 from chapter6.study.records import write_curves
 from chapter6.study.searches import Trial, applied, curves_file, read_trials, tried
+from chapter6.study.sources import search_digest
 
 WORST = {"accuracy": 0.0, "loss": -np.log(10)}  # what a trial that diverged scores
 
@@ -30,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_search_arguments(parser)
     parser.add_argument("--before", nargs="*", default=[], help="records of the rounds before, in order")
+    parser.add_argument("--known", help="index of what was trained, under whatever name (default: none)")
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
@@ -45,6 +49,23 @@ def add_search_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Write points and scores of the round, its curves first."""
     dataset = load(args.data) if needs_mnist(args.run) else None
+    key, known = _identity(args, dataset), Known(args.known)
+    if source := known.copy(key, args.output):
+        log.info("the round is that of %s", source)
+    else:
+        _train(args, dataset)
+        known.add(key, args.output)
+
+
+def _identity(args: Namespace, dataset: Dataset | None) -> str:
+    """Return a digest of everything that the round depends on, the rounds before it included."""
+    before = [sha256(Path(file).read_bytes()).hexdigest() for file in args.before]
+    data = dataset.digest if dataset else None
+    parts = [args.run, args.search, args.seed, args.replicate, before, data, search_digest()]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _train(args: Namespace, dataset: Dataset | None) -> None:
     streams = Streams(args.seed, args.replicate)
     before = read_trials(args.before)
     number = len(args.before) + 1

@@ -228,7 +228,7 @@ class Gathering:
 
     def _data(self, record: Record) -> Data | None:
         config = self.study.config.data
-        profile = {f"{split} examples": size for split, size in config.sizes.items()}
+        profile = {f"{split} examples": size for split, size in config.sizes}
         return Data("MNIST", record["data"], config.directory, profile) if record["data"] else None
 
     def _job(self, variant: Variant, replicate: int) -> str:

@@ -19,6 +19,7 @@ from chapter6.engine.streams import Streams
 from chapter6.files import write_json
 from chapter6.jobs.stream import streaming
 from chapter6.study.assemble import execute, needs_mnist
+from chapter6.study.known import Known
 from chapter6.study.paths import replicate_files
 from chapter6.study.records import identity, is_trained, write_curves
 from chapter6.study.references import dereferenced
@@ -36,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", required=True, type=int, help="the study's seed")
     parser.add_argument("--data", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--folder", required=True, help="folder of the experiment's runs, one folder a variant")
+    parser.add_argument("--known", help="index of what was trained, under whatever name (default: none)")
     parser.add_argument("--output", required=True, help="record of what was trained")
 
 
@@ -57,14 +59,19 @@ def _train_block(
     run = dereferenced(block["run"])
     dataset = dataset if needs_mnist(run) else None
     folder = f"{args.folder}/{block['variant']}"
-    keys = {}
+    keys, known = {}, Known(args.known)
     for replicate in range(block["first"], block["last"] + 1):
         keys[replicate] = identity(run, args.seed, replicate, dataset.digest if dataset else None, training_digest())
         if is_trained(folder, replicate, keys[replicate]):
             log.info("%s: replicate %d is already trained", block["variant"], replicate)
             continue
         place = {"experiment": args.experiment, "variant": block["variant"], "replicate": replicate, "seed": args.seed}
-        _train({"key": keys[replicate], **place, "run": run}, dataset, folder)
+        record_file = replicate_files(folder, replicate)[1]
+        if source := known.copy(keys[replicate], record_file, place):
+            log.info("%s: replicate %d is that of %s", block["variant"], replicate, source)
+        else:
+            _train({"key": keys[replicate], **place, "run": run}, dataset, folder)
+            known.add(keys[replicate], record_file)
         finished(block["variant"], replicate)
     return keys
 

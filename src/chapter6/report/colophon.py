@@ -41,8 +41,9 @@ def facts(made: Made, asked: Sequence[Fact], text: Strings) -> tuple[tuple[str, 
 def _study_facts(made: Made, text: Strings) -> list[Fact]:
     found = [(text["runs"], number(len(made.records)))]
     if made.records:
+        seconds = {record["key"]: record["seconds"] for record in made.records}  # a copied run was trained once
         days = sorted({record["started"][:10] for record in made.records})
-        found.append((text["training"], duration(sum(record["seconds"] for record in made.records))))
+        found.append((text["training"], duration(sum(seconds.values()))))
         found.append((text["trained"], days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
     if made.trials:
         found.append((text["trials"], number(made.trials)))

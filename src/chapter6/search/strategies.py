@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from chapter6.registry import Count, Family, StudyError
 from chapter6.search.spaces import Points
 
-Scores = NDArray[np.float64]  # validation accuracy of each point tried, higher is better
+Scores = NDArray[np.float64]  # higher is better: validation accuracy, or validation loss times -1
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from chapter6.sharing.contents import (
 from chapter6.study.gathering import Files, dereferenced, tables_of, trial_curves_in, trials_of
 from chapter6.study.plan import Experiment, Study, canonical
 from chapter6.study.records import identity
-from chapter6.study.searches import curves_file
+from chapter6.study.searches import best_of, curves_file
 
 CHECKS = {
     "settings": "the settings can be read",
@@ -208,11 +208,11 @@ def _search(
     for trial in trials:
         if not lies_in(trial.values, search["space"]):
             yield f"trial {trial.number} lies outside of the space of the settings"
-        last = curves[trial.number]["validation", search["metric"]][1][-1:]
-        if trial.outcome == "finished" and np.isfinite(last).all() and trial.score != sign * float(last[0]):
+        _, values = curves.get(trial.number, {}).get(("validation", search["metric"]), (np.empty(0), np.empty(0)))
+        last = sign * values[-1:][np.isfinite(values[-1:])]
+        if trial.outcome == "finished" and last.size and trial.score != float(last[0]):
             yield f"trial {trial.number} has a score that its curve does not have"
-    candidates = [trial for trial in trials if str(trial.number) not in chosen["stopped"]] or trials
-    best = max(candidates, key=lambda trial: trial.score)
+    best = best_of(trials, set(map(int, chosen["stopped"])))
     if (best.number, best.values, best.score) != (chosen["trial"], chosen["values"], chosen["score"]):
         yield f"trial {chosen['trial']} was chosen, and trial {best.number} is the best"
 

@@ -54,6 +54,11 @@ class Paths:
         """Folder of one variant's replicates."""
         return f"{self.runs(experiment)}/{variant}"
 
+    @property
+    def known(self) -> str:
+        """Index of what was trained, by what it depends on."""
+        return f"{self.results}/known"
+
     def trained(self, experiment: str, job: str) -> str:
         """Record of a training job: which replicates of which variants it trained."""
         return f"{self.results}/trained/{experiment}/{job}.json"

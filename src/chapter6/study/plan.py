@@ -263,6 +263,8 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     written = dict(zip(names, listed, strict=True))
     variants = {name: resolve(draft, spec, config, place) for name, draft in written.items()}
     tunings = _tunings(spec, config, written, place)
+    if taken := sorted({tuning.tuned.name for tuning in tunings.values()} & variants.keys()):
+        raise StudyError(f"{place}: tuning: {taken[0]!r} is already a variant, and would be the tuned one's name")
     variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
     _check_replays(variants, place)
     claims = [_claim(claim, f"{place}: claim {claim.id}") for claim in spec.claims]
@@ -375,9 +377,14 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
     own: Any = flatten(variant.run).get(tuning.parameter)
     if not is_number(own):
         raise StudyError(f"{place}: parameter: {tuning.parameter!r} is no number of the run, but {own!r}")
+    if isinstance(own, int):
+        raise StudyError(f"{place}: parameter: {tuning.parameter!r} is a whole number, and factors make fractions")
     measure = {"kind": "evaluation", "splits": ["validation"]}
     change = {"steps": steps, "data": {"validation": tuning.validation}, "record": [{"measure": measure}]}
     settings = {key: value for key, value in draft.settings.items() if key not in OWN_KEYS}
+    candidates = [own * factor for factor in tuning.factors]
+    for candidate in candidates:
+        parse(RunSpec, merge(merge(settings, change), nested(tuning.parameter, candidate)), f"{place}: factors")
     run = within_budget(parse(RunSpec, merge(settings, change), place), config, place)
     file = Paths(config.preset).tuning(spec.id, variant.name)
     tuned = replace(
@@ -387,12 +394,12 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
         track="tuned",
         run=merge(variant.run, nested(tuning.parameter, reference(file, "value"))),
     )
-    return Tuning(variant, tuned, tuning.parameter, [own * factor for factor in tuning.factors], run)
+    return Tuning(variant, tuned, tuning.parameter, candidates, run)
 
 
 def within_budget(run: RunSpec, config: StudyConfig, place: str) -> dict[str, Any]:
     """Return the run as plain data, capped by the preset, its schedules resolved to numbers."""
-    budget, available = config.budget, config.data.sizes["train"]
+    budget, available = config.budget, config.data.sizes.train
     steps = min(run.steps, budget.max_steps or run.steps)
     examples = run.data.examples
     if run.data.source == "mnist":

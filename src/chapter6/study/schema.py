@@ -103,7 +103,7 @@ def _resolve(model: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:
     for part in location:
         members = list(_members(current))
         tagged = [m for m in members if "kind" in m.model_fields and m.model_fields["kind"].default == part]
-        if tagged and part not in ("kind",):
+        if tagged and current is not tagged[0] and part != "kind":  # a member may have a field of its own name
             current = owner = tagged[0]
             continue
         names.append(str(part))

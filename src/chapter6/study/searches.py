@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,13 @@ def tried(trials: Sequence[Trial], dimensions: int) -> tuple[NDArray[np.float64]
     """Return points (trials, dimensions) and scores."""
     points = np.array([trial.point for trial in trials], dtype=np.float64).reshape(len(trials), dimensions)
     return points, np.array([trial.score for trial in trials])
+
+
+def best_of(trials: Sequence[Trial], stopped: Container[int] = ()) -> Trial:
+    """Return the trial with the best score: of those not stopped early if there are any, and rather of the finished."""
+    candidates = [trial for trial in trials if trial.number not in stopped] or trials
+    finished = [trial for trial in candidates if trial.outcome == "finished"]
+    return max(finished or candidates, key=lambda trial: trial.score)
 
 
 def applied(run: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:

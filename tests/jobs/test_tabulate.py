@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from chapter6.files import write_json
 from chapter6.registry import StudyError
 from chapter6.study.records import read_curves, write_curves
 
+from .finished import finish
 from .small import call, train, write_study
 
 COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
@@ -19,6 +21,13 @@ COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "val
 def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return write_study()
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("searched")
+    finish(folder)
+    return folder
 
 
 def tabulate(experiment):
@@ -93,9 +102,43 @@ def test_a_missing_or_damaged_replicate_says_what_to_do(study, name, harm):
     path.unlink()
     if harm == "truncated":
         path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(StudyError, match=r"replicate-1.*; delete results/runs/6\.2-noise/small and start"):
+    (job,) = [study.paths.trained("6.2-noise", name) for name in study.batches["6.2-noise"]]
+    with pytest.raises(
+        StudyError, match=r"^results/runs/6\.2-noise/small/replicate-1\.json: .* cannot be read"
+    ) as raised:
         tabulate("6.2-noise")
+    assert f"`snakemake --cores all --forcerun {job}` makes of its runs those" in str(raised.value)
     assert not Path("results/tables/6.2-noise.parquet").exists()
+
+
+def test_what_to_do_is_said_for_the_preset_and_the_selection_in_force(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_study(preset="quick", only="6.2-noise")
+    with pytest.raises(StudyError, match=r"/he-0\.json --config preset=quick only=6\.2-noise` makes"):
+        tabulate("6.2-noise")
+
+
+@pytest.mark.parametrize("name", ["round-2.npz", "round-2.json", "chosen.json"])
+@pytest.mark.parametrize("harm", ["missing", "truncated", "other"])
+def test_a_missing_or_damaged_file_of_a_search_says_what_to_do(searched, tmp_path, monkeypatch, name, harm):
+    shutil.copytree(searched, tmp_path / "study")
+    monkeypatch.chdir(tmp_path / "study")
+    path = Path("results/search/6.5-searched/coarse/search-1") / name
+    content = path.read_bytes()
+    path.unlink()
+    if harm != "missing":
+        path.write_bytes(content[: len(content) // 2] if harm == "truncated" else b"[]")
+    with pytest.raises(StudyError, match=r"search-1/.*cannot be read \(.*--forcerun") as raised:
+        tabulate("6.5-searched")
+    assert f"`snakemake --cores all --forcerun {path.with_suffix('.json')}` makes it" in str(raised.value)
+
+
+def test_a_damaged_tuned_value_says_what_to_do(searched, tmp_path, monkeypatch):
+    shutil.copytree(searched, tmp_path / "study")
+    monkeypatch.chdir(tmp_path / "study")
+    Path("results/tuning/6.4-net/slow.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"^results/tuning/6\.4-net/slow\.json: .*--forcerun \S*/slow\.json` makes it"):
+        tabulate("6.4-net")
 
 
 @pytest.mark.usefixtures("study")

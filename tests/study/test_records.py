@@ -61,6 +61,7 @@ def test_a_replicate_is_trained_under_its_key(folder):
 
 
 HARM = {
+    "record of something else": ("json", lambda _: b"[]"),
     "curves missing": ("npz", lambda _: None),
     "curves truncated": ("npz", lambda content: content[:-1]),
     "curves of another run": ("npz", lambda content: content + b"x"),

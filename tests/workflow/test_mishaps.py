@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -41,6 +42,21 @@ def test_a_failed_job_costs_its_own_experiment_only(project):
     assert done.status == 0, done.output
     assert "Incomplete" not in (project / "reports/html/index.html").read_text(encoding="utf-8")
     assert (project / "results/claims.json").exists()
+
+
+def test_what_is_said_about_damaged_curves_makes_them_again(project, finished):
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
+    before, lost = project.started(), "results/runs/6.2-noise/small/replicate-1"
+    (project / f"{lost}.npz").write_bytes(b"half of it")
+    project.edit("config/small/6.2-noise.yaml", "label: He", "label: Kaiming He")
+    failed = project.snakemake()
+    assert failed.status == 1
+    advice = re.search(rf"chapter6 tabulate: {lost}\.json: .*; `(.*)` makes of its runs", failed.output)
+    done = project.run(*advice[1].split())
+    assert done.status == 0, done.output
+    assert project.curves() == finished.curves()
+    assert {name for name, started in project.started().items() if started != before[name]} == {f"{lost}.json"}
+    assert project.planned() == {}
 
 
 def test_a_killed_study_goes_on_where_it_was(fresh, finished):

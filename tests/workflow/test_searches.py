@@ -1,6 +1,7 @@
 """Tuning, rounds and choices pass through files, in a folder whose name the shell would split."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -52,3 +53,20 @@ def test_a_search_goes_on_after_its_last_round_and_comes_to_the_same(searched, t
     assert done.status == 0, done.output
     assert {file: file.read_bytes() for file in kept} == kept
     assert not project.planned()
+
+
+def test_what_is_said_about_a_lost_round_makes_it_again(searched, tmp_path):
+    project = searched.copy(tmp_path / "project")
+    lost = project / f"{SEARCH}/coarse/search-0/round-2.npz"
+    content = lost.read_bytes()
+    lost.unlink()
+    project.edit("config/small/6.5-searched.yaml", "coarse: {strategy", "coarse: {label: Coarse, strategy")
+    failed = project.snakemake()
+    assert failed.status == 1
+    advice = re.search(
+        r"chapter6 tabulate: .*/round-2\.json: .*round-2\.npz is missing\); `(.*)` makes it", failed.output
+    )
+    done = project.run(*advice[1].split())
+    assert done.status == 0, done.output
+    assert lost.read_bytes() == content
+    assert project.planned() == {}

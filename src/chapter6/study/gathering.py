@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from io import BytesIO
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Files = Mapping[str, bytes]
-UNREADABLE = (LookupError, OSError, ValueError, BadZipFile)
+UNREADABLE = (AttributeError, LookupError, OSError, TypeError, ValueError, BadZipFile, StudyError)
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
 class UnreadableError(StudyError):
-    """A file that a table needs cannot be read."""
+    """A file that a table needs, or the curves beside it, cannot be read."""
 
     def __init__(self, file: str, problem: object) -> None:
         super().__init__(f"{file}: {problem}")
@@ -77,7 +78,8 @@ def dereferenced(value: Any, files: Files) -> Any:
     if set(value) != {"from"}:
         return {key: dereferenced(item, files) for key, item in value.items()}
     file, _, key = str(value["from"]).partition("#")
-    return json.loads(files[file])[key]
+    with _reading(file):
+        return json.loads(files[file])[key]
 
 
 def trials_of(round_record: Mapping[str, Any]) -> list[Trial]:
@@ -105,37 +107,51 @@ def trial_curves_in(content: bytes) -> dict[int, dict[tuple[str, str], Arrays]]:
 def checked_curves(files: Files, name: str, stated: str) -> bytes:
     """Return a file of curves, which must have the SHA-256 that its record states."""
     if sha256(files[name]).hexdigest() != stated:
-        raise UnreadableError(name, "not the curves that its record describes")
+        raise StudyError(f"{name}: not the curves that its record describes")
     return files[name]
 
 
 def _trained(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
     curves, record_file = replicate_files(paths.run_folder(experiment.id, variant.name), replicate)
-    try:
+    with _reading(record_file, "it or its curves"):
         record = json.loads(files[record_file])
-        yield record, curves_in(checked_curves(files, curves, record["curves"]))
-    except UNREADABLE as error:
-        raise UnreadableError(record_file, f"it or its curves cannot be read ({error})") from None
+        run = record, curves_in(checked_curves(files, curves, record["curves"]))
+    yield run
 
 
 def _searched(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
     """Yield every trial of a search, cut where a replayed rule stopped it, and the choice."""
     assert variant.search is not None
     replay = variant.search["replay"]
-    chosen = json.loads(files[paths.chosen(experiment.id, variant.name, replicate)])
+    chosen_file = paths.chosen(experiment.id, variant.name, replicate)
+    with _reading(chosen_file):
+        chosen = json.loads(files[chosen_file])
+        stopped, test = dict(chosen["stopped"]), dict(chosen["test"])
     source = experiment.variants[replay["of"]] if replay else variant
     names = {"experiment": experiment.id, "variant": variant.name, "replicate": replicate, "seconds": nan}
     for number in range(1, len(source.rounds) + 1):
         file = paths.search_round(experiment.id, source.name, replicate, number)
-        record = json.loads(files[file])
-        curves = trial_curves_in(checked_curves(files, curves_file(file), record["curves"]))
-        for trial in trials_of(record):
-            last = chosen["stopped"].get(str(trial.number), trial.steps)
+        with _reading(file, "it or its curves"):
+            record = json.loads(files[file])
+            curves = trial_curves_in(checked_curves(files, curves_file(file), record["curves"]))
+            trials = trials_of(record)
+        for trial in trials:
+            last = stopped.get(str(trial.number), trial.steps)
             told = asdict(trial) | names | {"trial": trial.number, "steps": last}
             yield told, {name: _cut(curve, last) for name, curve in curves.get(trial.number, {}).items()}
     steps = variant.run["steps"]
-    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in chosen["test"].items()}
+    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in test.items()}
     yield names | {"trial": CHOSEN, "outcome": "finished", "steps": steps}, results
+
+
+@contextmanager
+def _reading(file: str, what: str = "it") -> Iterator[None]:
+    """Turn whatever goes wrong in reading into an error that names the file to be made again."""
+    try:
+        yield
+    except UNREADABLE as error:
+        problem = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        raise UnreadableError(file, f"{what} cannot be read ({problem})") from None
 
 
 def _cut(curve: Arrays, last: int) -> Arrays:

@@ -52,4 +52,6 @@ def is_trained(folder: str, replicate: int, key: str) -> bool:
         content = Path(curves_file).read_bytes()
     except (OSError, ValueError):
         return False
+    if not isinstance(record, Mapping):
+        return False
     return bool(record.get("key") == key and record.get("curves") == sha256(content).hexdigest())

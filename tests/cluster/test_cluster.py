@@ -118,8 +118,10 @@ def test_the_profile_for_kubernetes_runs_its_jobs_beside_a_stand_in_for_kubectl(
     assert same_table(project, finished)
     (manifest,) = [json.loads(path.read_text()) for path in (tmp_path / "jobs").glob("*.json")]
     spec = manifest["spec"]
-    container = spec["template"]["spec"]["containers"][0]
-    assert spec["activeDeadlineSeconds"] == 20 * 60
+    pod = spec["template"]["spec"]
+    container = pod["containers"][0]
+    assert pod["activeDeadlineSeconds"] == 20 * 60
+    assert "activeDeadlineSeconds" not in spec, "a job's own counts while its pod waits for a node"
     assert container["resources"]["limits"] == {"memory": "800M"}
     assert container["volumeMounts"][0]["mountPath"] == str(tmp_path)
 

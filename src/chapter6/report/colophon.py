@@ -12,7 +12,7 @@ from chapter6.report.numbers import duration, number
 from chapter6.report.strings import Strings
 from chapter6.report.views import Fact
 
-LIBRARIES = ("scipy", "pandas", "statsmodels", "matplotlib", "seaborn", "snakemake", "mlflow")
+LIBRARIES = ("scipy", "pandas", "matplotlib", "seaborn", "snakemake", "mlflow")
 
 Record = Mapping[str, Any]
 

@@ -1,6 +1,7 @@
 """A second run does what a change asks for, and nothing else."""
 
 import os
+import re
 
 import pandas as pd
 import pytest
@@ -130,6 +131,16 @@ def test_a_preset_has_its_own_results(project):
     assert planned["train"] == {job.replace("results/", "results-quick/") for job in jobs(10)}
     own = ("results-quick/", "reports/html-quick/", "mlflow-quick.db")
     assert [file for file in files if not file.startswith(own)] == []
+
+
+def test_any_sqlite_file_has_one_writer_at_a_time_and_the_page_leads_to_it(project):
+    for uri, writers in (("sqlite:///other.db", 4), ("http://127.0.0.1:1", 0)):
+        project.edit("config/config.yaml", "replicates: 2\n", f"replicates: 2\ntracking: {{uri: '{uri}'}}\n")
+        planned = project.snakemake("-n")
+        assert planned.status == 0, planned.output
+        assert planned.output.count("tracking=1") == writers  # the store and three experiments
+        assert re.search("rule page:", planned.output)
+        project.edit("config/config.yaml", f"\ntracking: {{uri: '{uri}'}}\n", "\n")
 
 
 def test_the_database_is_rebuilt_from_the_results(project):

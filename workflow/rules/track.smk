@@ -1,6 +1,7 @@
 # MLflow mirrors the finished runs. The database can be deleted: `snakemake track` writes it again from the results.
-# The SQLite file; nothing where a server keeps the runs.
+# The SQLite file of the study; nothing where another place keeps the runs.
 DATABASE = [paths.database] if study.tracking_uri == f"sqlite:///{paths.database}" else []
+WRITERS = int(study.tracking_uri.startswith("sqlite:"))  # of a profile's resource: any SQLite file takes one at a time
 
 
 rule store:
@@ -17,7 +18,7 @@ rule store:
     threads: 1
     resources:
         mem_mb=1000,
-        tracking=len(DATABASE),
+        tracking=WRITERS,
     params:
         uri=study.tracking_uri,
         experiments=[f"--experiment={study.mirrored_as(name)}" for name in study.experiments],
@@ -44,7 +45,7 @@ rule track_experiment:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        tracking=len(DATABASE),
+        tracking=WRITERS,
     params:
         study=paths.settings,
         uri=study.tracking_uri,

@@ -19,6 +19,7 @@ from chapter6.report.views import (
     FigureView,
     PageView,
     PartView,
+    RunsView,
     SectionView,
     SettingsView,
     TableView,
@@ -343,10 +344,11 @@ def test_figures_are_inlined_with_text_and_a_name():
 
 
 def test_the_summary_can_be_downloaded_and_the_runs_found():
-    links = {e.get("download", "runs"): e.get("href") for e in by_class(parsed(PAGE), "outputs")[0].iter("a")}
+    page = replace(PAGE, runs=RunsView("https://lab.example", {"6.1-mnist": "our 6.1-mnist"}))
+    links = {e.get("download", "runs"): e.get("href") for e in by_class(parsed(page), "outputs")[0].iter("a")}
     data = links["6.1-mnist.csv"].removeprefix("data:text/csv;charset=utf-8;base64,")
     assert base64.b64decode(data).decode() == EXPERIMENT.csv
-    assert links["runs"].endswith("=6.1-mnist")
+    assert links["runs"] == "https://lab.example/#/experiments?experimentSearchFilter=our%206.1-mnist"
 
 
 def test_banners():
@@ -363,6 +365,18 @@ def test_banners():
     assert "6.1-mnist: figure curves" in text(incomplete)
     assert [a.get("href") for a in incomplete.iter("a")] == ["#6.1-mnist"]
     assert "6.1-mnist" in text(selection)
+
+
+@pytest.mark.parametrize(
+    ("preset", "command"),
+    [("full", "make study"), ("quick", "make quick"), ("small", "snakemake --cores all --config preset=small")],
+)
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_the_commands_that_make_the_page_again_can_be_given(preset, command, is_changed):
+    commit = "0123abcd" + "-dirty" * is_changed
+    colophon = by_class(parsed(replace(PAGE, commit=commit, preset=preset, is_preview=preset != "full")), "colophon")[0]
+    assert [e.text for e in colophon.iter("code")] == [f"git checkout 0123abcd\n{command}"]
+    assert ("files had been changed since this commit" in text(colophon)) == is_changed
 
 
 def test_an_empty_page_is_a_page():

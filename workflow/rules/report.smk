@@ -41,6 +41,7 @@ rule page:
     params:
         study=paths.settings,
         experiments=digest([experiment.spec for experiment in study.experiments.values()]),
+        tracking=digest(study.config.tracking.model_dump(), study.tracking_uri),
         sources=source_digest("report/*.py", "report/*/*", "jobs/render.py"),
     shell:
         "chapter6 render --study {params.study} 2> {log}"

@@ -17,6 +17,7 @@ from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_text
 from chapter6.jobs.common import add_study_argument, study_of
+from chapter6.jobs.where import runs_in_mlflow
 from chapter6.registry import StudyError
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
@@ -91,6 +92,8 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
         method=_text(text / "method.md"),
         facts=_facts(study, outputs, words),
         commit=commit(),
+        preset=study.config.preset,
+        runs=runs_in_mlflow(study),
         selection=tuple(study.config.selected),
         is_preview=study.is_preview or any(claim.get("preview") for o in outputs for claim in o.claims),
         is_incomplete=is_incomplete,

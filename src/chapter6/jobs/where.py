@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from chapter6.files import read_json
 from chapter6.jobs.common import add_overrides, overridden_study
+from chapter6.report.views import RunsView
+from chapter6.study.plan import Study
+
+UI = "http://127.0.0.1:5000"  # where `make ui` opens it
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,7 +33,27 @@ def run(args: Namespace) -> None:
         counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
         sys.stdout.write(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
     if study.config.tracking.enabled:
-        database = f" DB={study.paths.database}" if study.is_preview else ""
-        view = "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
-        server = None if study.tracking_uri.startswith("sqlite:") else study.tracking_uri
-        sys.stdout.write(f"The runs: {server or f'make ui{database}, then {view}'}\n")
+        runs = runs_in_mlflow(study)
+        told = runs.address if runs else without_account(study.tracking_uri)
+        if runs and runs.command:
+            told = f"{runs.command}, then {told}/#/experiments?workflowType=machine_learning"
+        sys.stdout.write(f"The runs: {told}\n")
+
+
+def runs_in_mlflow(study: Study) -> RunsView | None:
+    """Return where MLflow shows the runs; None where they are not mirrored, or to a store without a UI of its own."""
+    uri = study.tracking_uri
+    names = {experiment: study.mirrored_as(experiment) for experiment in study.experiments}
+    if not study.config.tracking.enabled:
+        return None
+    if uri.startswith("sqlite:///"):
+        database = uri.removeprefix("sqlite:///")
+        return RunsView(UI, names, "make ui" if database == "mlflow.db" else f"make ui DB={database}")
+    if uri.startswith(("http://", "https://")):
+        return RunsView(re.split("[?#]", without_account(uri))[0].rstrip("/"), names)
+    return None
+
+
+def without_account(uri: str) -> str:
+    """Return an address without the user and the password that may stand in it."""
+    return re.sub(r"(?<=://).*@", "", uri)

@@ -17,7 +17,7 @@ from chapter6.report import numbers, pictures, prose
 from chapter6.report.strings import Strings, strings
 from chapter6.report.views import VERDICTS, ClaimView, ExperimentView, PageView, PartView, SectionView, TableView
 
-MLFLOW = "http://127.0.0.1:5000/#/experiments?experimentSearchFilter="
+MLFLOW = "/#/experiments?experimentSearchFilter="  # of MLflow's UI
 MOST_ROWS = 40  # of final values shown in the page; the rest is in the file
 MOST_PRINTED = 12  # rows of a claim's comparisons that are also printed
 
@@ -182,7 +182,7 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
         interval=numbers.interval,
         measured=_measured(words),
         final_values=final_values,
-        mlflow=lambda name: MLFLOW + quote(name, safe=""),
+        mlflow=lambda runs, experiment: runs.address + MLFLOW + quote(runs.names[experiment], safe=""),
         download=lambda text: "data:text/csv;charset=utf-8;base64," + b64encode(text.encode()).decode(),
         most_printed=MOST_PRINTED,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -153,17 +153,45 @@ class SectionView:
 
 
 @dataclass(frozen=True)
+class RunsView:
+    """Where MLflow shows the runs: its address, what experiments are called there, the command that starts it.
+
+    A server needs no command.
+    """
+
+    address: str
+    names: Mapping[str, str]
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class PageView:
-    """The whole page; ``introduction`` and ``method`` are Markdown, ``facts`` groups of names and values."""
+    """The whole page; ``introduction`` and ``method`` are Markdown, ``facts`` groups of names and values.
+
+    ``commit`` ends in ``-dirty`` where files were changed since; ``runs`` is None where MLflow shows none.
+    """
 
     sections: tuple[SectionView, ...] = ()
     introduction: str = ""
     method: str = ""
     facts: tuple[tuple[str, tuple[Fact, ...]], ...] = ()
     commit: str = ""
+    preset: str = "full"
+    runs: RunsView | None = None
     selection: tuple[str, ...] = ()
     is_preview: bool = False
     is_incomplete: bool = False
+
+    @property
+    def checkout(self) -> str:
+        """The commit as git takes it."""
+        return self.commit.removesuffix("-dirty")
+
+    @property
+    def command(self) -> str:
+        """What makes the page again."""
+        by_make = {"full": "make study", "quick": "make quick"}
+        return by_make.get(self.preset, f"snakemake --cores all --config preset={self.preset}")
 
     @property
     def experiments(self) -> Iterator[ExperimentView]:

@@ -33,7 +33,11 @@ CHANGES = {
         set(),
         {"draw", "page", "track_experiment", "all"},
     ),
-    "a question": (("config/small/6.1-net.yaml", "Which learning", "What learning"), set(), {"page", "all"}),
+    "a question": (
+        ("config/small/6.1-net.yaml", "Which learning", "What learning"),
+        set(),
+        {"page", "track_experiment", "all"},
+    ),
     "the prose": (("reports/text/en/6.1.md", "# ", "# On "), set(), {"page", "all"}),
     "the engine": (
         ("src/chapter6/engine/training.py", '"""The only training loop."""', '"""The training loop."""'),
@@ -61,6 +65,7 @@ def test_a_change_re_runs_what_depends_on_it(project, change):
     assert planned.keys() == followed
     if change in ("a learning rate", "a claim"):
         assert planned["judge"] == {"results/claims/6.1-net.json"}
+    if change in ("a learning rate", "a claim", "a question"):
         assert planned["track_experiment"] == {"results/tracking/6.1-net.json"}
 
 

@@ -25,7 +25,14 @@ rule tabulate:
     params:
         study=paths.settings,
         variants=variants_digest,
-        sources=source_digest("analysis/tables.py", "study/gathering.py", "jobs/tabulate.py"),
+        sources=source_digest(
+            "analysis/tables.py",
+            "analysis/intervals.py",
+            "study/gathering.py",
+            "study/records.py",
+            "study/searches.py",
+            "jobs/tabulate.py",
+        ),
     shell:
         "chapter6 tabulate --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -46,7 +53,7 @@ rule judge:
     params:
         study=paths.settings,
         claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
-        sources=source_digest("analysis/*.py", "words.py"),
+        sources=source_digest("analysis/*.py", "words.py", "jobs/judge.py"),
     shell:
         "chapter6 judge --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -66,5 +73,6 @@ rule collect:
     params:
         study=paths.settings,
         experiments=list(study.experiments),
+        sources=source_digest("jobs/collect.py"),
     shell:
         "chapter6 collect --study {params.study} 2> {log}"

@@ -17,7 +17,7 @@ rule draw:
     params:
         study=paths.settings,
         figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
-        sources=source_digest("figures/*.py", "words.py"),
+        sources=source_digest("figures/*.py", "words.py", "jobs/draw.py"),
     shell:
         "chapter6 draw --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -42,6 +42,6 @@ rule page:
         study=paths.settings,
         experiments=digest([experiment.spec for experiment in study.experiments.values()]),
         tracking=digest(study.config.tracking.model_dump(), study.tracking_uri),
-        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py"),
+        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py", "jobs/where.py"),
     shell:
         "chapter6 render --study {params.study} 2> {log}"

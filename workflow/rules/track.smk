@@ -49,6 +49,8 @@ rule track_experiment:
     params:
         study=paths.settings,
         uri=study.tracking_uri,
+        question=lambda wildcards: digest(experiment_of(wildcards).spec.question),
+        sources=source_digest("tracking/entries.py", "tracking/mirror.py", "jobs/track.py"),
     shell:
         "chapter6 track --study {params.study} --uri {params.uri:q} --experiment {wildcards.experiment}"
         " --output {output} 2> {log}"

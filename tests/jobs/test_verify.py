@@ -463,7 +463,7 @@ HOSTILE_CONTENTS = {
     "curves that are no curves": (with_hash(b"nothing"), "6.4-net: "),
     "curves that unpack without bound": (
         with_hash(npz(compressed=True, **{"step:batch/loss": np.zeros(10), "value:batch/loss": np.zeros(10)})),
-        "6.4-net: curves are stored as they are, and these are packed",
+        f"6.4-net: {RECORD}: it or its curves cannot be read (curves are stored as they are, and these are packed)",
     ),
     "curves that are a pickle": (
         with_hash(npz(**{"step:batch/loss": np.array([print], dtype=object), "value:batch/loss": np.zeros(1)})),

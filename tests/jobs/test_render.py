@@ -9,9 +9,12 @@ import pytest
 
 from chapter6.files import write_json, write_text
 from chapter6.jobs import render
+from chapter6.registry import StudyError
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Study, load_study
+from chapter6.study.records import identity
 from chapter6.study.references import dereferenced
+from chapter6.study.sources import training_digest
 
 PATHS = """
 id: 6.1-paths
@@ -99,8 +102,11 @@ def finish(study: Study, name: str) -> None:
     """Write what the jobs of an experiment leave behind."""
     experiment, paths = study.experiments[name], study.paths
     for variant in experiment.variants.values() if experiment.spec.search is None else ():
+        run, sources = dereferenced(variant.run), training_digest()
         record = {
-            "run": dereferenced(variant.run),
+            "key": identity(run, study.config.study_seed, 0, None, sources),
+            "run": run,
+            "sources": sources,
             "outcome": "diverged" if variant.name == "adam" else "finished",
             "started": "2025-01-02T03:04:05+00:00",
             "seconds": 1.5,
@@ -191,6 +197,49 @@ def test_runs_of_other_settings_are_not_shown(study):
     assert "6.1-paths</a>: runs of 1 of 2 variants (sgd)" in html
     assert "It moved." not in html
     assert ">drawn</text>" not in html
+
+
+def test_runs_of_another_seed_are_not_shown(study):
+    finish(study, "6.1-paths")
+    write_json("results/study.json", {"study_seed": 7})
+    html = page()
+    assert "6.1-paths</a>: runs of 2 of 2 variants (sgd, adam)" in html
+    assert "It moved." not in html
+
+
+def with_record(study: Study, name: str, sources: str, data: str | None = None) -> None:
+    """Change the record of an experiment's variant sgd to one that other code or data have led to."""
+    file = replicate_files(study.paths.run_folder(name, "sgd"), 0)[1]
+    old = json.loads(Path(file).read_text())
+    key = identity(old["run"], study.config.study_seed, 0, data, sources)
+    write_json(file, old | {"key": key, "data": data, "sources": sources})
+    os.utime(file, (1, 1))
+
+
+def test_runs_of_other_code_are_shown_except_after_a_failure(study):
+    finish(study, "6.1-paths")
+    with_record(study, "6.1-paths", "f" * 64)
+    assert "6.1-paths</a>:" not in page()
+    assert "6.1-paths</a>: runs of 1 of 2 variants (sgd)" in page("--incomplete")
+
+
+def test_runs_of_other_data_than_those_at_hand_are_not_shown(study):
+    study = with_experiment(TUNED)
+    tune(study)
+    finish(study, "6.2-tuned")
+    with_record(study, "6.2-tuned", training_digest(), data="a" * 64)
+    assert "6.2-tuned</a>:" not in page()
+    for digest, stale in (("a", "2 of 3 variants (adam, sgd-tuned)"), ("b", "3 of 3 variants")):
+        write_json(f"{study.config.data.directory}/digest.json", {"digest": digest * 64, "files": {}})
+        assert f"6.2-tuned</a>: runs of {stale}" in page()
+
+
+def test_unreadable_verdicts_are_missing_after_a_failure_and_else_an_error(study):
+    finish(study, "6.1-paths")
+    write_text(study.paths.claims("6.1-paths"), "[{")
+    assert "6.1-paths</a>: verdicts" in page("--incomplete")
+    with pytest.raises(StudyError, match=r"results/claims/6\.1-paths\.json: cannot be read"):
+        page()
 
 
 def test_after_a_failure_files_older_than_the_runs_are_not_shown(study):

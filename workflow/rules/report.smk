@@ -42,6 +42,6 @@ rule page:
         study=paths.settings,
         experiments=digest([experiment.spec for experiment in study.experiments.values()]),
         tracking=digest(study.config.tracking.model_dump(), study.tracking_uri),
-        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py", "jobs/where.py"),
+        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py", "jobs/outputs.py", "jobs/where.py"),
     shell:
         "chapter6 render --study {params.study} 2> {log}"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import subprocess
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
-from chapter6.files import read_json, write_text
+from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, study_of
+from chapter6.jobs.outputs import Outputs, json_or_none, with_references
 from chapter6.jobs.where import runs_in_mlflow
-from chapter6.registry import StudyError
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
 from chapter6.report.numbers import number
@@ -36,17 +33,13 @@ from chapter6.report.views import (
     SettingsView,
     TuningView,
 )
-from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Experiment, Study, Variant
-from chapter6.study.references import dereferenced, reference
 from chapter6.study.resolve import OWN_KEYS
 
 log = logging.getLogger(__name__)
 
 SECTIONS_BEYOND = ("A",)  # after the chapter's own, before sections that nobody foresaw
 NO_SECTIONS = ("introduction", "method", "remarks")  # prose that stands elsewhere
-
-Record = Mapping[str, Any]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -120,82 +113,15 @@ def in_order(sections: Iterable[str]) -> list[str]:
     return sorted(sections, key=place)
 
 
-@dataclass(frozen=True)
-class _Outputs:
-    """What an experiment's jobs have left under ``results``.
-
-    Runs and searches that are absent or belong to other settings make everything drawn from them stale: it is not
-    shown. After a failed job (``is_incomplete``), neither is a file older than the runs.
-    """
-
-    study: Study
-    experiment: Experiment
-    results: Path
-    is_incomplete: bool
-
-    @property
-    def records(self) -> list[Record]:
-        """Records of the replicates that belong to the present settings."""
-        return [record for runs in self.runs.values() for record in runs]
-
-    @cached_property
-    def runs(self) -> dict[str, list[Record]]:
-        """Records by variant; none for searches."""
-        variants = [variant for variant in self.experiment.variants.values() if variant.search is None]
-        return {variant.name: list(self._records(variant)) for variant in variants}
-
-    @cached_property
-    def chosen(self) -> dict[str, list[Record]]:
-        """What each finished search chose, by variant."""
-        variants = [variant for variant in self.experiment.variants.values() if variant.search]
-        return {variant.name: list(self._chosen(variant)) for variant in variants}
-
-    @cached_property
-    def trials(self) -> list[Record]:
-        """Every trial of every search."""
-        return [
-            trial
-            for variant in self.experiment.variants.values()
-            for replicate in range(variant.replicates)
-            for trials in self._rounds(variant, replicate)
-            for trial in trials
-        ]
-
-    @cached_property
-    def tuned(self) -> list[searches.Tuned]:
-        """What tuning came to, of variants for which it is finished."""
-        found = []
-        for tuning in self.experiment.tunings.values():
-            own = float(flatten(tuning.of.run)[tuning.parameter])
-            factors = sorted(candidate / own for candidate in tuning.candidates)
-            record = _read_json(self._place(self.study.paths.tuning(self.experiment.id, tuning.of.name)))
-            found.append(searches.Tuned(tuning.of.label, own, factors, record or {}))
-        return [tuned for tuned in found if tuned.fits]
-
-    @property
-    def unfinished(self) -> list[Variant]:
-        """Variants of which a replicate is missing."""
-        found = self.runs | self.chosen
-        return [v for v in self.experiment.variants.values() if len(found[v.name]) < v.replicates]
-
-    def run(self, variant: Variant) -> Any:
-        """Return the variant's run with what it takes from files, as its records have it; None without these."""
-        try:
-            return dereferenced(_with_references(json.loads(variant.canonical), self._reference))
-        except StudyError:
-            return None
-
-    @property
-    def claims(self) -> list[Record]:
-        """Verdicts, in the order of the file."""
-        return list(self._json(self.study.paths.claims(self.experiment.id)) or [])
+class _Outputs(Outputs):
+    """What an experiment's jobs have left, as the page shows it."""
 
     def view(self, words: Strings, said: Mapping[str, str]) -> ExperimentView:
         """Return the experiment as the page shows it."""
         spec, paths, unfinished = self.experiment.spec, self.study.paths, self.unfinished
         drawings = {} if unfinished else self._drawings()
         verdicts = {} if unfinished else {claim["id"]: claim for claim in self.claims}
-        csv = "" if unfinished else self._read(paths.summary(spec.id)) or ""
+        csv = "" if unfinished else self.text(paths.summary(spec.id)) or ""
         missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
         if not unfinished:
             text = words["outputs"]
@@ -228,7 +154,7 @@ class _Outputs:
         return describe(variants, list(levels(self.experiment.spec.sweep, OWN_KEYS)), words)
 
     def _variant_settings(self, variant: Variant, words: Strings) -> VariantSettings:
-        run = self.run(variant) or _with_references(variant.run, lambda _: words["settings"]["untuned"])
+        run = self.run(variant) or with_references(variant.run, lambda _: words["settings"]["untuned"])
         flat = flatten({key: value for key, value in run.items() if value is not None})
         own = (variant.label, variant.track, variant.replicates)
         if variant.search is None:
@@ -255,63 +181,7 @@ class _Outputs:
 
     def _drawings(self) -> dict[str, str | None]:
         paths, name = self.study.paths, self.experiment.id
-        return {figure: self._read(paths.figure(name, figure)) for figure in self.experiment.figures}
-
-    def _reference(self, place: str) -> dict[str, str]:
-        file, _, key = place.partition("#")
-        return reference(str(self._place(file)), key)
-
-    def _place(self, path: str) -> Path:
-        """Return where a file of the study stands: its name holds the preset's folder, we look in ours."""
-        return self.results / Path(path).relative_to(self.study.paths.results)
-
-    def _records(self, variant: Variant) -> Iterator[Record]:
-        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        run = self.run(variant)
-        for replicate in range(variant.replicates) if run else ():
-            record = _read_json(self._place(replicate_files(folder, replicate)[1]))
-            if record and record.get("run") == run:
-                yield record
-
-    def _chosen(self, variant: Variant) -> Iterator[Record]:
-        assert variant.search is not None
-        space = variant.search["space"]
-        for replicate in range(variant.replicates):
-            record = _read_json(self._place(self.study.paths.chosen(self.experiment.id, variant.name, replicate)))
-            is_whole = [len(trials) for trials in self._rounds(variant, replicate)] == variant.rounds
-            if record and is_whole and searches.lies_in(record["values"], space):
-                yield record
-
-    def _rounds(self, variant: Variant, replicate: int) -> Iterator[Sequence[Record]]:
-        """Yield the trials of each round of a search; a replay has none of its own."""
-        for position in range(1, len(variant.rounds) + 1):
-            file = self.study.paths.search_round(self.experiment.id, variant.name, replicate, position)
-            yield (_read_json(self._place(file)) or {"trials": ()})["trials"]
-
-    def _read(self, path: str) -> str | None:
-        place = self._place(path)
-        if not place.is_file() or (self.is_incomplete and self._is_stale(place)):
-            return None
-        return place.read_text(encoding="utf-8")
-
-    def _json(self, path: str) -> Any:
-        text = self._read(path)
-        return None if text is None else json.loads(text)
-
-    def _is_stale(self, place: Path) -> bool:
-        runs = self._place(self.study.paths.run_folder(self.experiment.id, "x")).parent
-        found = self._place(self.study.paths.chosen(self.experiment.id, "x", 0)).parents[2]
-        files = [*runs.glob("*/replicate-*.json"), *found.glob("*/search-*/*.json")]
-        return place.stat().st_mtime < max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def _with_references(value: Any, changed: Callable[[str], Any]) -> Any:
-    """Return ``value`` with every reference to a file replaced by what ``changed`` makes of it."""
-    if not isinstance(value, Mapping):
-        return value
-    if set(value) == {"from"}:
-        return changed(value["from"])
-    return {key: _with_references(item, changed) for key, item in value.items()}
+        return {figure: self.text(paths.figure(name, figure)) for figure in self.experiment.figures}
 
 
 def _combine(claim: Claim) -> Literal["all_of", "any_of", ""]:
@@ -332,7 +202,7 @@ def _facts(study: Study, outputs: Sequence[_Outputs], words: Strings) -> tuple[t
         records=[record for output in outputs for record in output.records],
         trials=sum(len(output.trials) for output in outputs),
         commit=commit(),
-        mnist=_read_json(Path(config.data.directory) / "digest.json"),
+        mnist=json_or_none(Path(config.data.directory) / "digest.json"),
     )
     asked = (
         (text["preset"], config.preset),
@@ -353,11 +223,3 @@ def commit() -> str:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _read_json(path: Path) -> Any:
-    """Read a JSON file; None where there is none or only half of one."""
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return None

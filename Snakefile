@@ -37,7 +37,8 @@ onstart:
 
 
 onerror:
+    # The one without the other is better than neither.
     shell(
-        f"chapter6 collect --study {paths.settings} --incomplete"
-        f" && chapter6 render --study {paths.settings} --incomplete"
+        f"chapter6 collect --study {paths.settings} --incomplete || true;"
+        f" chapter6 render --study {paths.settings} --incomplete"
     )

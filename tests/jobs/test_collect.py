@@ -1,11 +1,12 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from chapter6.files import write_json
 
-from .small import call, write_study
+from .small import call, train, write_study
 
 
 @pytest.fixture
@@ -26,8 +27,41 @@ def test_verdicts_stand_in_the_order_of_their_ids(study):
     assert collected(study) == ["C00", "C01", "C02", "C10"]
 
 
-def test_after_a_failure_what_exists_is_taken(study):
-    assert collected(study, "--incomplete") == ["C01", "C02"]
+@pytest.fixture
+def trained(study):
+    """The study with its runs, and verdicts later than these."""
+    for name, verdicts in {"6.1-bowl": [{"id": "C02"}, {"id": "C01"}], "6.2-noise": [{"id": "C00"}]}.items():
+        train(study, name)
+        write_json(study.paths.claims(name), verdicts)
+    return study
+
+
+def test_after_a_failure_what_exists_is_taken(trained):
+    assert collected(trained, "--incomplete") == ["C00", "C01", "C02"]
+    Path(trained.paths.claims("6.2-noise")).unlink()
+    assert collected(trained, "--incomplete") == ["C01", "C02"]
+
+
+def test_after_a_failure_no_verdict_on_unfinished_runs_is_taken(trained):
+    Path(f"{trained.paths.run_folder('6.2-noise', 'he')}/replicate-1.json").unlink()
+    assert collected(trained, "--incomplete") == ["C01", "C02"]
+
+
+def test_after_a_failure_no_verdict_on_runs_of_another_seed_is_taken(trained):
+    write_study(study_seed=7)
+    assert collected(trained, "--incomplete") == []
+
+
+def test_after_a_failure_no_verdict_older_than_its_runs_is_taken(trained):
+    os.utime(trained.paths.claims("6.2-noise"), (1, 1))
+    assert collected(trained, "--incomplete") == ["C01", "C02"]
+
+
+@pytest.mark.parametrize("content", ["[{", "7", '[{"verdict": "supported"}]', "\xff"])
+def test_after_a_failure_unreadable_verdicts_cost_themselves_only(trained, content, caplog):
+    Path(trained.paths.claims("6.2-noise")).write_bytes(content.encode("latin-1"))
+    assert collected(trained, "--incomplete") == ["C01", "C02"]
+    assert "results/claims/6.2-noise.json: cannot be read" in caplog.text
 
 
 def test_nothing_is_written_over_by_half(study):

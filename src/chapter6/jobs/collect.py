@@ -7,19 +7,29 @@ from pathlib import Path
 
 from chapter6.files import read_json, write_json
 from chapter6.jobs.common import add_study_argument, study_of
+from chapter6.jobs.outputs import Outputs, Record
+from chapter6.study.plan import Study
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_study_argument(parser)
-    parser.add_argument("--incomplete", action="store_true", help="take what exists")
+    parser.add_argument("--incomplete", action="store_true", help="a job failed: take what still holds")
 
 
 def run(args: Namespace) -> None:
     """Write the list of all verdicts."""
     study = study_of(args)
-    files = [study.paths.claims(name) for name in study.experiments]
-    if args.incomplete:
-        files = [file for file in files if Path(file).exists()]
-    verdicts = [verdict for file in files for verdict in read_json(file)]
+    verdicts = _current(study) if args.incomplete else _all(study)
     write_json(study.paths.claims(), sorted(verdicts, key=lambda verdict: verdict["id"]))
+
+
+def _all(study: Study) -> list[Record]:
+    return [verdict for name in study.experiments for verdict in read_json(study.paths.claims(name))]
+
+
+def _current(study: Study) -> list[Record]:
+    """Return the verdicts of experiments whose runs are finished, and older than these."""
+    results = Path(study.paths.results)
+    outputs = [Outputs(study, experiment, results, is_incomplete=True) for experiment in study.experiments.values()]
+    return [verdict for output in outputs if not output.unfinished for verdict in output.claims]

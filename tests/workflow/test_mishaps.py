@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from html import unescape
 
 import pytest
 
@@ -16,12 +17,10 @@ pytestmark = pytest.mark.workflow
 
 def test_a_failed_job_costs_its_own_experiment_only(project):
     """One variant cannot be trained again, and another experiment has something to do at the same time."""
-    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
+    without_tracking(project)
     project.edit("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2")
     project.edit("config/small/6.1-bowl.yaml", "says: SGD swings more.", "says: SGD swings most.")
-    obstacle = project / "results/runs/6.1-net/fast/replicate-1.npz"
-    obstacle.unlink()
-    (obstacle / "in the way").mkdir(parents=True)
+    obstacle = in_the_way_of(project / "results/runs/6.1-net/fast/replicate-1.npz")
 
     failed = project.snakemake()
     assert failed.status == 1
@@ -29,15 +28,14 @@ def test_a_failed_job_costs_its_own_experiment_only(project):
     bowl = json.loads((project / "results/claims/6.1-bowl.json").read_text(encoding="utf-8"))
     assert [claim["statement"] for claim in bowl] == ["SGD swings most."]
     gathered = json.loads((project / "results/claims.json").read_text(encoding="utf-8"))
-    assert {"T02", "T03"} <= {claim["id"] for claim in gathered}
+    assert [claim["id"] for claim in gathered] == ["T02", "T03"]
     page = (project / "reports/html/index.html").read_text(encoding="utf-8")
     assert "Incomplete" in page
     assert "SGD swings most." in page
     assert "6.1-net</a>: runs of 1 of 2 variants (fast)" in page
     assert "6.2-noise</a>:" not in page
 
-    (obstacle / "in the way").rmdir()
-    obstacle.rmdir()
+    out_of_the_way(obstacle)
     done = project.snakemake()
     assert done.status == 0, done.output
     assert "Incomplete" not in (project / "reports/html/index.html").read_text(encoding="utf-8")
@@ -45,7 +43,7 @@ def test_a_failed_job_costs_its_own_experiment_only(project):
 
 
 def test_what_is_said_about_damaged_curves_makes_them_again(project, finished):
-    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
+    without_tracking(project)
     before, lost = project.started(), "results/runs/6.2-noise/small/replicate-1"
     (project / f"{lost}.npz").write_bytes(b"half of it")
     project.edit("config/small/6.2-noise.yaml", "label: He", "label: Kaiming He")
@@ -57,6 +55,95 @@ def test_what_is_said_about_damaged_curves_makes_them_again(project, finished):
     assert project.curves() == finished.curves()
     assert {name for name, started in project.started().items() if started != before[name]} == {f"{lost}.json"}
     assert project.planned() == {}
+
+
+def test_a_job_that_failed_once_after_its_training_is_done_by_the_next_run(project):
+    """The outputs of a failed job are gone, and what later jobs made of them before is still there."""
+    without_tracking(project)
+    project.edit("config/small/6.1-bowl.yaml", "learning_rate: 0.95", "learning_rate: 0.05")
+    table = project / "results/tables/6.1-bowl.csv"
+    before = table.read_text(encoding="utf-8")
+    obstacles = [in_the_way_of(project / f"results/{name}") for name in ("tables/6.1-bowl.csv", "claims.json")]
+    failed = project.snakemake()
+    assert failed.status == 1
+    assert "rule tabulate" in failed.output
+    page = (project / "reports/html/index.html").read_text(encoding="utf-8")
+    assert "Incomplete" in page  # though the verdicts could not be gathered
+
+    for obstacle in obstacles:
+        out_of_the_way(obstacle)
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    assert table.read_text(encoding="utf-8") != before
+    verdicts = {claim["id"]: claim for claim in json.loads((project / "results/claims.json").read_text("utf-8"))}
+    assert verdicts["T02"]["verdict"] == "contradicted"  # so slow a rate never swings
+    page = (project / "reports/html/index.html").read_text(encoding="utf-8")
+    assert "Incomplete" not in page
+    assert verdicts["T02"]["sentence"] in unescape(page)
+    assert not project.planned()
+
+
+def test_trainings_that_failed_once_are_done_by_the_next_run(project):
+    """Another seed, and an experiment cannot be trained again: what was mirrored of the old one counts for nothing."""
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\nstudy_seed: 7\n")
+    runs = [project / f"results/runs/6.1-bowl/{variant}/replicate-0.npz" for variant in ("sgd", "adam")]
+    obstacles = [in_the_way_of(file) for file in runs]
+    failed = project.snakemake("--config", "only=6.1-bowl")
+    assert failed.status == 1
+    assert (project / "results/tracking/6.1-bowl.json").exists()
+
+    for obstacle in obstacles:
+        out_of_the_way(obstacle)
+    for target in ("all", "track"):
+        planned = project.planned(target, "--config", "only=6.1-bowl")
+        assert planned["train"] == {f"results/trained/6.1-bowl/{variant}-0.json" for variant in ("sgd", "adam")}
+        assert planned.keys() >= {"tabulate", "judge", "draw", "track_experiment"}
+
+
+def test_a_page_that_failed_once_is_written_by_the_next_run(project):
+    """The one that is written after a failure is no substitute."""
+    (project / "reports/html/index.html").unlink()
+    obstacle = in_the_way_of(project / "logs/page.log")
+    failed = project.snakemake()
+    assert failed.status == 1
+    assert "Incomplete" in (project / "reports/html/index.html").read_text(encoding="utf-8")
+
+    out_of_the_way(obstacle)
+    assert project.planned() == {"page": {"reports/html/index.html"}, "all": set()}
+
+
+def test_verdicts_that_failed_once_are_judged_by_the_next_run(fresh):
+    """The first run of all, which leaves its report without them."""
+    without_tracking(fresh)
+    obstacle = in_the_way_of(fresh / "results/claims/6.1-bowl.json")
+    failed = fresh.snakemake()
+    assert failed.status == 1
+    assert (fresh / "reports/html/index.html").exists()
+
+    out_of_the_way(obstacle)
+    done = fresh.snakemake()
+    assert done.status == 0, done.output
+    claims = json.loads((fresh / "results/claims.json").read_text(encoding="utf-8"))
+    assert {claim["id"] for claim in claims} == {"T01", "T02", "T03"}
+    assert "Incomplete" not in (fresh / "reports/html/index.html").read_text(encoding="utf-8")
+    assert not fresh.planned()
+
+
+def without_tracking(project):
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
+
+
+def in_the_way_of(file):
+    """Put a folder that is not empty where a job will write its file."""
+    file.unlink(missing_ok=True)
+    (file / "in the way").mkdir(parents=True)
+    return file
+
+
+def out_of_the_way(obstacle):
+    if obstacle.exists():
+        (obstacle / "in the way").rmdir()
+        obstacle.rmdir()
 
 
 def test_a_killed_study_goes_on_where_it_was(fresh, finished):

@@ -12,8 +12,9 @@ PACKAGE = ROOT / "src/chapter6"
 BEFORE = {"tabulate": [], "judge": ["tabulate"], "draw": ["tabulate"]}
 BEFORE |= {name: ["tabulate", "judge", "draw"] for name in ("page", "track_experiment")}
 # What is to be done stands in the rules' other parameters, and training watches the engine.
-ELSEWHERE = ["registry.py", "files.py", "jobs/common.py", "sharing/contents.py", "tracking/stores.py", "engine/*"]
-ELSEWHERE += [f"study/{name}.py" for name in ("plan", "paths", "resolve", "references")]
+ELSEWHERE = ["registry.py", "files.py", "jobs/common.py", "sharing/contents.py", "tracking/stores.py"]
+ELSEWHERE += ["engine/*", "data/*"]
+ELSEWHERE += [f"study/{name}.py" for name in ("plan", "paths", "resolve", "references", "assemble", "sources")]
 RULES = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "workflow/rules").glob("*.smk")))
 
 

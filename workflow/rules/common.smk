@@ -102,21 +102,39 @@ def tuning_of(wildcards):
 
 
 def batches_of(wildcards):
-    return [paths.trained(wildcards.experiment, name) for name in study.batches[wildcards.experiment]]
+    return trained_by(wildcards.experiment)
 
 
 def searches_of(wildcards):
+    return searched_by(wildcards.experiment)
+
+
+def trained_by(experiment):
+    return [paths.trained(experiment, name) for name in study.batches[experiment]]
+
+
+def searched_by(experiment):
     """What every search of the experiment left: its rounds, and the point that it chose."""
-    experiment = experiment_of(wildcards)
-    searches = [
-        (variant, replicate)
-        for variant in experiment.variants.values()
-        for replicate in range(variant.replicates)
-        if variant.search
-    ]
-    chosen = [paths.chosen(experiment.id, variant.name, replicate) for variant, replicate in searches]
-    rounds = [round_files(experiment.id, variant.name, replicate) for variant, replicate in searches]
-    return sum(rounds, start=chosen)
+    files = []
+    for variant in study.experiments[experiment].variants.values():
+        for replicate in range(variant.replicates if variant.search else 0):
+            files += round_files(experiment, variant.name, replicate)
+            files.append(paths.chosen(experiment, variant.name, replicate))
+    return files
+
+
+def all_results(wildcards):
+    """Every file that a job leaves, down to verdicts and figures.
+
+    A failed job's output is deleted, and Snakemake does not miss a file that only other jobs read, while what those
+    made of it before is there.
+    """
+    files = []
+    for name, experiment in study.experiments.items():
+        files += [paths.tuning(name, variant) for variant in experiment.tunings]
+        files += [*trained_by(name), *searched_by(name)]
+        files += [paths.summary(name), paths.claims(name), paths.figures(name)]
+    return files
 
 
 def variants_digest(wildcards):
@@ -125,8 +143,8 @@ def variants_digest(wildcards):
 
 
 def tracked_experiments(wildcards):
-    """The stamps, and the database itself: a file that only other jobs read is not missed when it is gone."""
-    stamps = [paths.tracked(experiment) for experiment in study.experiments]
+    """The stamps, and the database itself, for the reason that :func:`all_results` has."""
+    stamps = [paths.store, *(paths.tracked(experiment) for experiment in study.experiments)]
     return [*DATABASE, *stamps] if study.config.tracking.enabled else []
 
 

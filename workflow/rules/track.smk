@@ -58,4 +58,5 @@ rule track_experiment:
 
 rule track:
     input:
+        lambda wildcards: all_results(wildcards) if study.config.tracking.enabled else [],
         tracked_experiments,

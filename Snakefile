@@ -41,10 +41,10 @@ onstart:
 
 
 onerror:
-    # The one without the other is better than neither.
+    # The one without the other is better than neither, and each says itself what stops it.
     shell(
         f"chapter6 collect --study {paths.settings} --incomplete || true;"
-        f" chapter6 render --study {paths.settings} --incomplete"
+        f" chapter6 render --study {paths.settings} --incomplete || true"
     )
     for file in filter(os.path.exists, [paths.page, paths.claims()]):
         os.utime(file, (LONG_AGO, LONG_AGO))  # else the next run would take them for what their own jobs have made

@@ -102,6 +102,7 @@ def disturb(
     _mend(toy, folder)
     project = SiteProject(folder, "")
     if tried.waited:
+        (project / "results/claims.json").unlink(missing_ok=True)  # gathered when Snakemake was stopped
         done = project.snakemake(*WORDS)
         tried.problems += [f"started again: {done.output[-500:]}"] if done.status else []
     tried.problems += differences(wanted, project / "results")

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -112,18 +111,10 @@ def _snakemake(project: Project, *arguments: str) -> tuple[dict[str, float], str
 
 def _run(project: Project, *command: str) -> str:
     """Run a command in the project, however long it takes."""
-    done = subprocess.run(
-        command,
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"{' '.join(command[:6])} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
+    done = project.run(*command, patience=None)
+    if done.status:
+        raise BenchError(f"{' '.join(command[:6])} failed:\n{done.output[-3000:]}")
+    return done.output
 
 
 def _seconds(file: Path) -> float:

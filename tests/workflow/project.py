@@ -116,8 +116,8 @@ class Project:
         path = f"{commands}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return ours | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
 
-    def run(self, *command: str) -> Done:
-        """Run a command in the folder to its end."""
+    def run(self, *command: str, patience: float | None = PATIENCE) -> Done:
+        """Run a command in the folder to its end, for which it has so many seconds (None: any number)."""
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -125,7 +125,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
         return Done(done.returncode, done.stdout)

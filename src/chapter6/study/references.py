@@ -33,5 +33,6 @@ def dereferenced(value: Any) -> Any:
     file, _, key = str(value["from"]).partition("#")
     try:
         return read_json(file)[key]
-    except (OSError, ValueError, KeyError) as error:
-        raise StudyError(f"{file} has no readable {key!r} ({error}); run the study again to write it") from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        advice = f"`snakemake --cores all --forcerun {file}` writes it again"
+        raise StudyError(f"{file}: has no readable {key!r} ({error}); {advice}") from None

@@ -245,7 +245,8 @@ def _on_its_side(inside: Part, outside: Part) -> Part:
 def deciding(parts: Sequence[Part], needed: int | None = None) -> Part:
     """The part that decides where `needed` of the parts must hold (None: all): the needed-th strongest."""
     ranked = sorted(parts, key=lambda part: part.strength, reverse=True)
-    return ranked[(needed or len(ranked)) - 1]
+    decisive = ranked[(needed or len(ranked)) - 1]
+    return next((part for part in parts if part.strength == decisive.strength), decisive)  # of equal ones the first
 
 
 def sampled(

@@ -10,6 +10,7 @@ import pytest
 from chapter6.cli import main
 from chapter6.data.mnist import PARTS, store
 from chapter6.files import read_json, write_json
+from chapter6.registry import StudyError
 from chapter6.study.searches import curves_file, read_trial_curves, read_trials
 
 EXTRACT = Path(__file__).parents[1] / "extract"
@@ -176,3 +177,12 @@ def test_a_trial_that_diverged_before_its_first_recording_does_not_stop_a_replay
     replay = SEARCH | {"strategy": None, "replay": {"of": "narrowing", "rule": {"kind": "halving", "rungs": 1}}}
     chosen = read_json(call("choose", "chosen.json", "--rounds", *files, search=replay))
     assert "0" in chosen["stopped"]
+
+
+@pytest.mark.parametrize("content", [None, "", '{"trials": [', '{"round": 1}', '{"trials": [{"number": 0}]}', "[]"])
+def test_a_damaged_round_is_named_with_what_makes_it_again(tmp_path, content):
+    damaged = tmp_path / "round-1.json"
+    if content is not None:
+        damaged.write_text(content)
+    with pytest.raises(StudyError, match=rf"^{damaged}: not the record of a round .*--forcerun {damaged}$"):
+        read_trials([str(damaged)])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chapter6.files import read_json
+from chapter6.registry import StudyError
 from chapter6.study.records import read_curves
 from chapter6.study.resolve import merge, nested
 
@@ -28,8 +29,16 @@ class Trial:
 
 
 def read_trials(files: Sequence[str]) -> list[Trial]:
-    """Return the trials of all rounds, in order."""
-    return [Trial(**trial) for file in files for trial in read_json(file)["trials"]]
+    """Return the trials of all rounds, in order; a file that is no round is an error that names it."""
+    return [trial for file in files for trial in _trials(file)]
+
+
+def _trials(file: str) -> list[Trial]:
+    try:
+        return [Trial(**trial) for trial in read_json(file)["trials"]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        advice = f"make it again with snakemake --forcerun {file}"
+        raise StudyError(f"{file}: not the record of a round ({error}); {advice}") from None
 
 
 def read_trial_curves(files: Sequence[str]) -> dict[int, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:

@@ -87,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _say(message: str) -> None:
     """Print an error; to the standard output where the log that takes errors has no room either."""
     try:
-        print(message, file=sys.stderr)
+        print(message, file=sys.stderr, flush=True)
     except OSError:
         print(message)
+        sys.stderr = sys.stdout  # Python writes what the log has not taken once more at the end, and would fail by it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from chapter6.study.assemble import needs_mnist
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Experiment, Study, Variant
 from chapter6.study.records import identity
-from chapter6.study.references import dereferenced, reference
+from chapter6.study.references import dereferenced, reference, with_references
 from chapter6.study.sources import training_digest
 
 log = logging.getLogger(__name__)
@@ -114,8 +114,7 @@ class Outputs:
             return None
         return place.read_text(encoding="utf-8")
 
-    def _reference(self, place: str) -> dict[str, str]:
-        file, _, key = place.partition("#")
+    def _reference(self, file: str, key: str) -> dict[str, str]:
         return reference(str(self._place(file)), key)
 
     def _place(self, path: str) -> Path:
@@ -162,15 +161,6 @@ class Outputs:
         found = self._place(self.study.paths.chosen(self.experiment.id, "x", 0)).parents[2]
         files = [*runs.glob("*/replicate-*.json"), *found.glob("*/search-*/*.json")]
         return place.stat().st_mtime < max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def with_references(value: Any, changed: Callable[[str], Any]) -> Any:
-    """Return ``value`` with every reference to a file replaced by what ``changed`` makes of it."""
-    if not isinstance(value, Mapping):
-        return value
-    if set(value) == {"from"}:
-        return changed(value["from"])
-    return {key: with_references(item, changed) for key, item in value.items()}
 
 
 def json_or_none(path: Path) -> Any:

@@ -14,7 +14,7 @@ from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import flatten
 from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, study_of
-from chapter6.jobs.outputs import Outputs, json_or_none, with_references
+from chapter6.jobs.outputs import Outputs, json_or_none
 from chapter6.jobs.where import runs_in_mlflow
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
@@ -34,6 +34,7 @@ from chapter6.report.views import (
     TuningView,
 )
 from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.references import with_references
 from chapter6.study.resolve import OWN_KEYS
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ class _Outputs(Outputs):
         return describe(variants, list(levels(self.experiment.spec.sweep, OWN_KEYS)), words)
 
     def _variant_settings(self, variant: Variant, words: Strings) -> VariantSettings:
-        run = self.run(variant) or with_references(variant.run, lambda _: words["settings"]["untuned"])
+        run = self.run(variant) or with_references(variant.run, lambda *_: words["settings"]["untuned"])
         flat = flatten({key: value for key, value in run.items() if value is not None})
         own = (variant.label, variant.track, variant.replicates)
         if variant.search is None:

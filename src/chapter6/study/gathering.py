@@ -31,6 +31,7 @@ from chapter6.registry import StudyError
 from chapter6.study.paths import Paths, replicate_files
 from chapter6.study.plan import Experiment, Variant
 from chapter6.study.records import read_curves
+from chapter6.study.references import with_references
 from chapter6.study.searches import Trial, curves_file
 
 if TYPE_CHECKING:
@@ -73,13 +74,12 @@ def tables_of(files: Files, paths: Paths, experiment: Experiment) -> dict[str, p
 
 def dereferenced(value: Any, files: Files) -> Any:
     """Return ``value`` with every reference replaced by what it refers to."""
-    if not isinstance(value, Mapping):
-        return value
-    if set(value) != {"from"}:
-        return {key: dereferenced(item, files) for key, item in value.items()}
-    file, _, key = str(value["from"]).partition("#")
-    with _reading(file):
-        return json.loads(files[file])[key]
+
+    def read(file: str, key: str) -> Any:
+        with _reading(file):
+            return json.loads(files[file])[key]
+
+    return with_references(value, read)
 
 
 def trials_of(round_record: Mapping[str, Any]) -> list[Trial]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chapter6.files import read_json
@@ -24,13 +24,22 @@ def files_referred(*values: Any) -> set[str]:
     return found
 
 
-def dereferenced(value: Any) -> Any:
-    """Return ``value`` with every reference replaced by what it refers to."""
+def with_references(value: Any, resolve: Callable[[str, str], Any]) -> Any:
+    """Return ``value`` with every reference replaced by what ``resolve`` makes of its file and key."""
     if not isinstance(value, Mapping):
         return value
-    if set(value) != {"from"}:
-        return {key: dereferenced(item) for key, item in value.items()}
-    file, _, key = str(value["from"]).partition("#")
+    if set(value) == {"from"}:
+        file, _, key = str(value["from"]).partition("#")
+        return resolve(file, key)
+    return {key: with_references(item, resolve) for key, item in value.items()}
+
+
+def dereferenced(value: Any) -> Any:
+    """Return ``value`` with every reference replaced by what it refers to."""
+    return with_references(value, _read)
+
+
+def _read(file: str, key: str) -> Any:
     try:
         return read_json(file)[key]
     except (OSError, ValueError, LookupError, TypeError) as error:

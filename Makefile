@@ -14,7 +14,7 @@ SNAKEMAKE = snakemake --cores $(CORES) $(shell test -t 2 && echo --logger rich)
 only = $(if $(ONLY),only=$(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help study quick test test-reference lint ui clean lock reference calibrate bench bench-peers bench-scale executors cluster-test
+.PHONY: help study quick test test-reference lint ui clean lock config-docs calibrate bench bench-peers bench-scale executors cluster-test
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,13 +29,13 @@ $(READY): requirements.lock pyproject.toml
 
 study: $(READY) ## run the whole study (ONLY=6.1-mnist for one experiment, CORES=2) and say where the page is
 	@chapter6 plan --cores $(CORES) $(if $(ONLY),--only $(ONLY))
-	@$(SNAKEMAKE) $(if $(only),--config $(only)) || { chapter6 where; exit 1; }
-	@chapter6 where
+	@$(SNAKEMAKE) $(if $(only),--config $(only)) || { chapter6 locate; exit 1; }
+	@chapter6 locate
 
 quick: $(READY) ## the whole study at 2 replicates and reduced budgets, in results-quick/
 	@chapter6 plan --preset quick --cores $(CORES) $(if $(ONLY),--only $(ONLY))
-	@$(SNAKEMAKE) --config preset=quick $(only) || { chapter6 where --preset quick; exit 1; }
-	@chapter6 where --preset quick
+	@$(SNAKEMAKE) --config preset=quick $(only) || { chapter6 locate --preset quick; exit 1; }
+	@chapter6 locate --preset quick
 
 test: $(READY) ## run the tests
 	pytest -n $(CORES) --dist worksteal
@@ -63,8 +63,8 @@ lint: $(READY) ## ruff, mypy, import-linter, snakemake --lint, snakefmt
 ui: $(READY) ## open MLflow's UI on loopback (DB=mlflow-quick.db after make quick)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri sqlite:///$(DB) --host 127.0.0.1 --port 5000
 
-reference: $(READY) ## write config/README.md and config/schema.json from the code
-	chapter6 reference
+config-docs: $(READY) ## write config/README.md and config/schema.json from the code
+	chapter6 config-docs
 
 calibrate: $(READY) ## measure how often verdicts are false, into docs/calibration.md
 	chapter6 calibrate --output docs/calibration.md

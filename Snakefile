@@ -36,7 +36,7 @@ rule all:
 
 onstart:
     # Not a rule: below a job that has to run, Snakemake looks for no other changes, and ancient input starts nothing.
-    write_json(paths.settings, study.config.model_dump(mode="json"))
+    write_json(paths.settings, plain(study.config))
     stop_looking_in_vain(workflow.scheduler)
 
 

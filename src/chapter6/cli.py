@@ -17,7 +17,7 @@ COMMANDS = {
     "list": "list experiments and variants",
     "run": "train one variant in the terminal, without touching the study",
     "plan": "say how many jobs, how long and how much disk",
-    "where": "say where the page is and how to open the MLflow UI",
+    "locate": "say where the page is and how to open the MLflow UI",
     "export": "pack a finished study into one archive",
     "verify": "check an archive, or two and compare them",
     "fetch": "fetch MNIST, check it and store it as arrays",
@@ -34,7 +34,7 @@ COMMANDS = {
     "store": "create the MLflow store",
     "track": "mirror an experiment's runs into MLflow",
     "calibrate": "measure how often verdicts are false",
-    "reference": "write the reference pages that are generated from the code",
+    "config-docs": "write the reference pages that are generated from the code",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 NO_ROOM = (ENOSPC, EDQUOT, EIO)  # a full disk, a full quota, and NumPy's short writes (see files.py)
@@ -57,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(
         prog="chapter6",
         description="A study of 'Techniques related to learning'. Commands:\n\n"
-        + "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items()),
+        + "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items()),
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of the above; -h tells more")
     command = parser.parse_args(arguments[:1]).command
     os.environ.update(dict.fromkeys(THREADS, "1"))  # before NumPy is imported: bits depend on it
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    job = import_module(f"chapter6.jobs.{command}")
+    job = import_module(f"chapter6.jobs.{command.replace('-', '_')}")
     job_parser = ArgumentParser(prog=f"chapter6 {command}", description=COMMANDS[command])
     job.add_arguments(job_parser)
     try:

@@ -1,18 +1,23 @@
-"""Families of interchangeable parts: a class's name is its key, its fields are its schema.
+"""Families of interchangeable parts, and trees of frozen dataclasses as plain data.
 
 A direct subclass of :class:`Family` opens a family (``class Optimizer(Family)``); every further subclass
-joins it under its lower-case name (``class AdaGrad(Optimizer)`` is ``adagrad``). Adding a part to the study
-is therefore writing one frozen dataclass: the configuration's schema, the reference page and the contract
-tests find it here.
+joins it under its lower-case name (``class AdaGrad(Optimizer)`` is ``adagrad``), unless it is ``abstract``. Adding a
+part to the study is therefore writing one frozen dataclass: the configuration's schema, the reference page and the
+contract tests find it here. :func:`plain` turns a tree of them into JSON data, :func:`build` turns it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Any, ClassVar, Self
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, MinLen
+
+T = TypeVar("T")
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -23,7 +28,18 @@ Names = Annotated[tuple[str, ...], MinLen(1)]
 
 
 class StudyError(Exception):
-    """A mistake the user can mend: the message names the place, the value and the choices."""
+    """A mistake the user can mend: the message names the place, the value and the choices.
+
+    ``path`` leads through a tree to what is wrong; ``problem`` says what it is.
+    """
+
+    def __init__(self, problem: object, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{'.'.join(path)}: {problem}" if path else str(problem))
+        self.problem, self.path = problem, path
+
+    def within(self, name: object) -> StudyError:
+        """Return the same mistake, seen from the tree that holds its own under ``name``."""
+        return StudyError(self.problem, (str(name), *self.path))
 
 
 class Family:
@@ -32,29 +48,123 @@ class Family:
     key: ClassVar[str]
     members: ClassVar[dict[str, type[Any]]]
 
-    def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, key: str | None = None, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if Family in cls.__bases__:
             cls.members = {}
-            return
-        cls.key = key or cls.__name__.lower()
-        if cls.key in cls.members:
-            raise TypeError(f"two members of {cls.__mro__[1].__name__} have the key {cls.key!r}")
-        cls.members[cls.key] = cls
+        elif not abstract:
+            cls.key = key or cls.__name__.lower()
+            if cls.key in cls.members:
+                raise TypeError(f"two members of {cls.__mro__[1].__name__} have the key {cls.key!r}")
+            cls.members[cls.key] = cls
 
     @classmethod
-    def build(cls, spec: Mapping[str, Any]) -> Self:
-        """Build a member from ``{"kind": key, **fields}``; nested sequences become tuples."""
-        arguments = dict(spec)
-        kind = arguments.pop("kind", None)
-        if kind not in cls.members:
-            raise StudyError(f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(cls.members)}")
-        member: type[Self] = cls.members[kind]
-        known = {field.name for field in fields(member)}  # type: ignore[arg-type]
-        for name in arguments.keys() - known:
-            raise StudyError(f"{kind}: unknown field {name!r}; choose from {sorted(known)}")
-        return member(**{name: _frozen(value) for name, value in arguments.items()})
+    def choices(cls) -> dict[str, type[Self]]:
+        """Return the members that are of this class, by key: of a family all, of a member itself."""
+        return {key: member for key, member in cls.members.items() if issubclass(member, cls)}
+
+    @classmethod
+    def build(cls, spec: Mapping[str, Any] | str) -> Self:
+        """Build a member from ``{"kind": key, **fields}`` or the bare key."""
+        return build(cls, spec)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def plain(value: Any) -> Any:
+    """Return a tree of dataclasses as JSON data, a family's member with its ``kind``."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = {"kind": value.key} if isinstance(value, Family) else {}
+        return kind | {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def canonical(value: Any) -> str:
+    """Return JSON in which equal values are equal texts."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+
+
+def build(cls: type[T], data: Any) -> T:
+    """Return what ``plain`` made of an instance of ``cls`` as the instance; StudyError where it cannot be one.
+
+    Types of numbers and texts are taken as they are: whoever reads what people wrote validates it first.
+    """
+    built: T = _built(cls, data)
+    return built
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """Yield every dataclass of a tree, from the root down."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield value
+        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from parts(item)
+
+
+def _built(annotation: Any, data: Any) -> Any:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _built(arguments[0], data)
+    if origin in (Union, UnionType):
+        return _built(_fitting(arguments, data), data)
+    if origin is tuple and isinstance(data, list | tuple):
+        each = arguments[:1] * len(data) if arguments[1:] == (Ellipsis,) else arguments
+        return tuple(_part(n, a, item) for n, (a, item) in enumerate(zip(each, data, strict=True)))
+    if origin is not None and isinstance(data, Mapping) and len(arguments) == 2:
+        return {key: _part(key, arguments[1], item) for key, item in data.items()}
+    if isinstance(annotation, type) and (issubclass(annotation, Family) or dataclasses.is_dataclass(annotation)):
+        return data if isinstance(data, annotation) else _instance(annotation, data)
+    return tuple(data) if isinstance(data, list) and annotation is Any else data
+
+
+def _part(name: object, annotation: Any, data: Any) -> Any:
+    try:
+        return _built(annotation, data)
+    except StudyError as error:
+        raise error.within(name) from None
+
+
+def _fitting(options: tuple[Any, ...], data: Any) -> Any:
+    """Return the option of a union that data are meant for, by their shape."""
+
+    def fits(option: Any) -> bool:
+        option = get_args(option)[0] if get_origin(option) is Annotated else option
+        is_object = isinstance(option, type) and (dataclasses.is_dataclass(option) or issubclass(option, Family))
+        if isinstance(data, Mapping):
+            return is_object or get_origin(option) in (dict, Mapping)
+        if isinstance(data, list | tuple):
+            return get_origin(option) is tuple
+        return isinstance(data, str) and is_object and issubclass(option, Family) and str not in options
+
+    return next((option for option in options if fits(option)), Any)
+
+
+def _instance(cls: Any, data: Any) -> Any:
+    arguments = {"kind": data} if isinstance(data, str) else data
+    if not isinstance(arguments, Mapping):
+        raise StudyError(f"{cls.__name__.lower()}: expected keys and values, not {data!r}")
+    arguments = dict(arguments)
+    if issubclass(cls, Family):
+        kind, choices = arguments.pop("kind", None), cls.choices()
+        if kind not in choices:
+            raise StudyError(f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(choices)}")
+        cls = choices[kind]
+    hints = _hints(cls)
+    for name in arguments.keys() - hints.keys():
+        owner = getattr(cls, "key", cls.__name__.lower())
+        raise StudyError(f"{owner}: unknown field {name!r}; choose from {sorted(hints)}")
+    try:
+        return cls(**{name: _part(name, hints[name], value) for name, value in arguments.items()})
+    except TypeError as error:
+        raise StudyError(f"{getattr(cls, 'key', cls.__name__.lower())}: {error}") from None
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """Return the type of every field of a dataclass."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}

@@ -25,7 +25,7 @@ NAMES = {
     "slope": "mean slope of the activation function",
     "saturated": "saturated activations",
 }
-PARAMETERS = {"regularizer.strength": "weight decay"}
+PARAMETERS = {"penalties.l2.strength": "weight decay"}
 
 
 def name(key: str) -> str:

@@ -3,8 +3,19 @@
 
 rule tabulate:
     input:
-        trained=batches_of,
-        searches=searches_of,
+        results=lambda wildcards: results_of(wildcards.experiment),
+        order=order_of(
+            "tabulate",
+            variants=lambda experiment: digest(plain(experiment.variants)),
+            sources=source_digest(
+                "analysis/tables.py",
+                "intervals.py",
+                "study/gathering.py",
+                "study/results.py",
+                "study/searches.py",
+                "jobs/tabulate.py",
+            ),
+        ),
     output:
         curves=paths.table("{experiment}"),
         settings=paths.table("{experiment}", "settings"),
@@ -24,15 +35,6 @@ rule tabulate:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         study=paths.settings,
-        variants=variants_digest,
-        sources=source_digest(
-            "analysis/tables.py",
-            "analysis/intervals.py",
-            "study/gathering.py",
-            "study/records.py",
-            "study/searches.py",
-            "jobs/tabulate.py",
-        ),
     shell:
         "chapter6 tabulate --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -40,6 +42,12 @@ rule tabulate:
 rule judge:
     input:
         tables=rules.tabulate.output,
+        beside=lambda w: [paths.table(other, kind) for other in experiment_of(w).beside for kind in TABLES],
+        order=order_of(
+            "judge",
+            claims=lambda experiment: digest(plain(experiment.spec.claims)),
+            sources=source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "jobs/judge.py"),
+        ),
     output:
         paths.claims("{experiment}"),
     log:
@@ -52,8 +60,6 @@ rule judge:
     threads: 1
     params:
         study=paths.settings,
-        claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
-        sources=source_digest("analysis/*.py", "words.py", "jobs/judge.py"),
     shell:
         "chapter6 judge --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -61,6 +67,7 @@ rule judge:
 rule collect:
     input:
         claims=[paths.claims(experiment) for experiment in study.experiments],
+        order=lambda _: order("collect", "all", [list(study.experiments), source_digest("jobs/collect.py")]),
     output:
         paths.claims(),
     log:
@@ -72,7 +79,5 @@ rule collect:
     threads: 1
     params:
         study=paths.settings,
-        experiments=list(study.experiments),
-        sources=source_digest("jobs/collect.py"),
     shell:
         "chapter6 collect --study {params.study} 2> {log}"

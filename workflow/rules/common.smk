@@ -3,16 +3,16 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
 from chapter6.files import write_json
 from chapter6.registry import StudyError
-from chapter6.study.assemble import needs_mnist
-from chapter6.study.plan import canonical, load_study
-from chapter6.study.references import files_referred
-from chapter6.study.sources import search_digest, source_digest, training_digest
+from chapter6.registry import plain
+from chapter6.study import orders
+from chapter6.study.code import source_digest
+from chapter6.study.loading import load_study
+from chapter6.study.paths import TABLES
 from chapter6.study.spec import read_config
 
 CONFIG = "config/config.yaml"
@@ -44,7 +44,7 @@ ENVIRONMENT = "../envs/study.yaml"
 wildcard_constraints:
     experiment="|".join(map(re.escape, study.experiments)),
     variant=r"[^/]+",
-    batch=r"[^/]+",
+    job=r"[^/]+",
     replicate=r"\d+",
     round=r"\d+",
 
@@ -62,65 +62,49 @@ def variant_of(wildcards):
     return experiment_of(wildcards).variants[wildcards.variant]
 
 
-def batch_of(wildcards):
-    return study.batches[wildcards.experiment][wildcards.batch]
+def job_of(wildcards):
+    return study.jobs[wildcards.experiment][wildcards.job]
 
 
-def runs_of(wildcards):
-    return [block.variant.run for block in batch_of(wildcards).blocks]
+def search_of(wildcards):
+    return experiment_of(wildcards).search(wildcards.variant, int(wildcards.replicate))
 
 
 def data_of(wildcards):
     return mnist_for([variant_of(wildcards).run])
 
 
-def data_of_batch(wildcards):
-    return mnist_for(runs_of(wildcards))
+def data_of_job(wildcards):
+    return mnist_for(job_of(wildcards).runs)
+
+
+def order(of, name, content):
+    """The file with what a job is told: an input, so that its output is made again whenever that changes."""
+    return orders.write_order(paths.order(of, name), content)
+
+
+def order_of(of, **parts):
+    """Return an input function: the order of an experiment's job, made of values and functions of its experiment."""
+    return lambda wildcards: order(
+        of, wildcards.experiment, {k: part(experiment_of(wildcards)) if callable(part) else part for k, part in parts.items()}
+    )
 
 
 def mnist_for(runs):
     """The digest decides (Snakemake compares its content), the arrays are only mapped."""
-    if not any(map(needs_mnist, runs)):
+    if not any(run.needs_dataset for run in runs):
         return {}
     return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
-
-
-def round_files(experiment, variant, replicate, count=None):
-    rounds = study.experiments[experiment].variants[variant].rounds
-    return [paths.search_round(experiment, variant, replicate, n + 1) for n in range(len(rounds))][:count]
-
-
-def rounds_to_choose_from(wildcards):
-    """The rounds of the search itself, or of the one that it replays."""
-    replay = variant_of(wildcards).search["replay"]
-    source = replay["of"] if replay else wildcards.variant
-    return round_files(wildcards.experiment, source, wildcards.replicate)
 
 
 def tuning_of(wildcards):
     return experiment_of(wildcards).tunings[wildcards.variant]
 
 
-def batches_of(wildcards):
-    return trained_by(wildcards.experiment)
-
-
-def searches_of(wildcards):
-    return searched_by(wildcards.experiment)
-
-
-def trained_by(experiment):
-    return [paths.trained(experiment, name) for name in study.batches[experiment]]
-
-
-def searched_by(experiment):
-    """What every search of the experiment left: its rounds, and the point that it chose."""
-    files = []
-    for variant in study.experiments[experiment].variants.values():
-        for replicate in range(variant.replicates if variant.search else 0):
-            files += round_files(experiment, variant.name, replicate)
-            files.append(paths.chosen(experiment, variant.name, replicate))
-    return files
+def results_of(experiment):
+    """What the training jobs and the searches of an experiment leave: all that its tables are made from."""
+    searches = [file for planned in study.experiments[experiment].searches() for file in (*planned.rounds, planned.chosen)]
+    return [paths.trained(experiment, name) for name in study.jobs[experiment]] + searches
 
 
 def all_results(wildcards):
@@ -132,14 +116,9 @@ def all_results(wildcards):
     files = []
     for name, experiment in study.experiments.items():
         files += [paths.tuning(name, variant) for variant in experiment.tunings]
-        files += [*trained_by(name), *searched_by(name)]
+        files += results_of(name)
         files += [paths.summary(name), paths.claims(name), paths.figures(name)]
     return files
-
-
-def variants_digest(wildcards):
-    experiment = experiment_of(wildcards)
-    return digest([asdict(variant) for variant in experiment.variants.values()])
 
 
 def tracked_experiments(wildcards):

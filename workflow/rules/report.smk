@@ -2,6 +2,11 @@
 rule draw:
     input:
         tables=rules.tabulate.output,
+        order=order_of(
+            "draw",
+            figures=lambda experiment: digest(plain(experiment.figures)),
+            sources=source_digest("figures/*.py", "intervals.py", "metrics.py", "words.py", "jobs/draw.py"),
+        ),
     output:
         directory(paths.figures("{experiment}")),
     log:
@@ -16,8 +21,6 @@ rule draw:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         study=paths.settings,
-        figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
-        sources=source_digest("figures/*.py", "words.py", "jobs/draw.py"),
     shell:
         "chapter6 draw --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 
@@ -26,6 +29,17 @@ rule page:
     input:
         figures=[paths.figures(experiment) for experiment in study.experiments],
         claims=[paths.claims(experiment) for experiment in study.experiments],
+        order=lambda _: order(
+            "page",
+            "all",
+            {
+                "experiments": digest([plain(experiment.spec) for experiment in study.experiments.values()]),
+                "tracking": digest(plain(study.config.tracking), study.tracking_uri),
+                "sources": source_digest(
+                    "report/*.py", "report/*/*", "metrics.py", "jobs/render.py", "jobs/outputs.py", "jobs/locate.py"
+                ),
+            },
+        ),
         text=collect("reports/text/en/{name}.md", name=glob_wildcards("reports/text/en/{name}.md").name),
     output:
         paths.page,
@@ -40,8 +54,5 @@ rule page:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         study=paths.settings,
-        experiments=digest([experiment.spec for experiment in study.experiments.values()]),
-        tracking=digest(study.config.tracking.model_dump(), study.tracking_uri),
-        sources=source_digest("report/*.py", "report/*/*", "jobs/render.py", "jobs/outputs.py", "jobs/where.py"),
     shell:
         "chapter6 render --study {params.study} 2> {log}"

@@ -3,6 +3,7 @@
 rule tune:
     input:
         unpack(data_of),
+        order=lambda w: order("tune", f"{w.experiment}/{w.variant}", orders.tuning(study, tuning_of(w))),
     output:
         paths.tuning("{experiment}", "{variant}"),
     log:
@@ -18,21 +19,16 @@ rule tune:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        run=lambda wildcards: canonical(tuning_of(wildcards).run),
-        parameter=lambda wildcards: tuning_of(wildcards).parameter,
-        candidates=lambda wildcards: [f"--candidate={value:.6g}" for value in tuning_of(wildcards).candidates],
-        seed=study.config.study_seed,
         data=data.directory,
-        sources=search_digest(),
     shell:
-        "chapter6 tune --run {params.run:q} --parameter {params.parameter} {params.candidates}"
-        " --seed {params.seed} --data {params.data:q} --output {output} 2> {log}"
+        "chapter6 tune --order {input.order} --data {params.data:q} --output {output} 2> {log}"
 
 
 rule search:
     input:
         unpack(data_of),
-        before=lambda w: round_files(w.experiment, w.variant, w.replicate, int(w.round) - 1),
+        order=lambda w: order("search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))),
+        before=lambda w: search_of(w).rounds[: int(w.round) - 1],
     output:
         paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
     log:
@@ -48,21 +44,18 @@ rule search:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
-        search=lambda wildcards: canonical(variant_of(wildcards).search),
-        seed=study.config.study_seed,
         data=data.directory,
-        known=paths.known,
-        sources=search_digest(),
+        known=paths.run_cache,
     shell:
-        "chapter6 search --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {params.data:q} --before {input.before} --known {params.known} --output {output} 2> {log}"
+        "chapter6 search --order {input.order} --data {params.data:q} --before {input.before} --known {params.known}"
+        " --output {output} 2> {log}"
 
 
 rule choose:
     input:
         unpack(data_of),
-        rounds=rounds_to_choose_from,
+        order=lambda w: order("search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))),
+        rounds=lambda w: search_of(w).sources,
     output:
         paths.chosen("{experiment}", "{variant}", "{replicate}"),
     log:
@@ -78,11 +71,6 @@ rule choose:
         mem_mb=lambda wildcards, attempt: 400 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        run=lambda wildcards: variant_of(wildcards).canonical,
-        search=lambda wildcards: canonical(variant_of(wildcards).search),
-        seed=study.config.study_seed,
         data=data.directory,
-        sources=search_digest(),
     shell:
-        "chapter6 choose --run {params.run:q} --search {params.search:q} --replicate {wildcards.replicate}"
-        " --seed {params.seed} --data {params.data:q} --rounds {input.rounds} --output {output} 2> {log}"
+        "chapter6 choose --order {input.order} --data {params.data:q} --rounds {input.rounds} --output {output} 2> {log}"

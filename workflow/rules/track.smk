@@ -32,6 +32,11 @@ rule track_experiment:
         database=[ancient(file) for file in DATABASE],
         claims=paths.claims("{experiment}"),
         figures=paths.figures("{experiment}"),
+        order=order_of(
+            "track",
+            question=lambda experiment: experiment.spec.question,
+            sources=source_digest("tracking/entries.py", "tracking/mirror.py", "jobs/track.py"),
+        ),
     output:
         paths.tracked("{experiment}"),
     log:
@@ -49,8 +54,6 @@ rule track_experiment:
     params:
         study=paths.settings,
         uri=study.tracking_uri,
-        question=lambda wildcards: digest(experiment_of(wildcards).spec.question),
-        sources=source_digest("tracking/entries.py", "tracking/mirror.py", "jobs/track.py"),
     shell:
         "chapter6 track --study {params.study} --uri {params.uri:q} --experiment {wildcards.experiment}"
         " --output {output} 2> {log}"

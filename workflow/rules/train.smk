@@ -1,18 +1,19 @@
-# One job trains replicates of one variant, or of several small ones. Its parameters are the whole truth about it: a
-# changed setting re-runs the job that trains this variant (what it trained before and still holds, it skips), a change
-# of the engine re-runs all.
+# One job trains replicates of one variant, or of several small ones. Its order is the whole truth about it: a changed
+# setting re-runs the job that trains this variant (what it trained before and still holds, it skips), a change of the
+# code re-runs those that use it.
 
 
 rule train:
     input:
-        unpack(data_of_batch),
-        references=lambda wildcards: sorted(files_referred(*runs_of(wildcards))),
+        unpack(data_of_job),
+        order=lambda w: order("train", f"{w.experiment}/{w.job}", orders.training(study, w.experiment, job_of(w))),
+        taken=lambda w: sorted({file for block in job_of(w).blocks for file in block.variant.taken.files}),
     output:
-        paths.trained("{experiment}", "{batch}"),
+        paths.trained("{experiment}", "{job}"),
     log:
-        paths.logs("train/{experiment}/{batch}"),
+        paths.logs("train/{experiment}/{job}"),
     benchmark:
-        paths.benchmark("train/{experiment}/{batch}")
+        paths.benchmark("train/{experiment}/{job}")
     retries: 2
     conda:
         ENVIRONMENT
@@ -21,12 +22,9 @@ rule train:
         mem_mb=lambda wildcards, attempt: (700 if study.is_live else 400) * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        runs=lambda wildcards: batch_of(wildcards).canonical,
         folder=lambda wildcards: paths.runs(wildcards.experiment),
-        seed=study.config.study_seed,
         data=data.directory,
-        known=paths.known,
-        sources=training_digest(),
+        known=paths.run_cache,
     shell:
-        "chapter6 train --experiment {wildcards.experiment} --runs {params.runs:q} --folder {params.folder}"
-        " --seed {params.seed} --data {params.data:q} --known {params.known} --output {output} 2> {log}"
+        "chapter6 train --order {input.order} --folder {params.folder} --data {params.data:q} --known {params.known}"
+        " --output {output} 2> {log}"

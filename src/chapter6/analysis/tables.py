@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Curves = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
-Run = tuple[Mapping[str, Any], Curves]  # a record and its curves
+Row = tuple[Mapping[str, Any], Curves]  # a record and its curves
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where a variant stands on one axis of the sweep: ``key`` is the level as it stands in variants' names."""
+
+    axis: str
+    value: Any
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """A variant as tables describe it: ``settings`` are flat, ``of`` is what a tuned variant was made of."""
+
+    name: str
+    label: str
+    track: str
+    settings: Mapping[str, Any]
+    listed: Level | None = None
+    levels: tuple[Level, ...] = ()
+    of: str = ""
+
 
 CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
 
@@ -24,7 +49,7 @@ HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "met
 TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
 
 
-def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
+def curves_table(runs: Iterable[Row]) -> pd.DataFrame:
     """One row a recorded number; what is not finite is left out (the run's outcome says why).
 
     Runs that are trials of a search have a column ``trial`` more.
@@ -45,7 +70,7 @@ def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
     return table.loc[:, [*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
 
 
-def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+def histograms_table(runs: Iterable[Row], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     """One row a bin: ``share`` of all values in [left, right); ``ranges`` maps a variant to its bins' range."""
     import pandas as pd
 
@@ -77,7 +102,7 @@ def _names(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: record[key] for key in ("experiment", "variant", "replicate", "trial") if key in record}
 
 
-def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
+def runs_table(runs: Iterable[Row]) -> pd.DataFrame:
     """One row a run: how it ended."""
     import pandas as pd
 
@@ -85,37 +110,23 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
 
 
-def settings_table(experiment: str, variants: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a hyper-parameter of a variant; ``value`` is JSON.
-
-    A variant is a mapping with name, label, track, axes and run; its place in the sequence is its position.
-    """
+def settings_table(experiment: str, variants: Sequence[Described]) -> pd.DataFrame:
+    """One row a hyper-parameter of a variant; ``value`` is JSON, ``text`` what readers call a level."""
     import pandas as pd
 
     rows = []
     for position, variant in enumerate(variants):
-        axes = {f"axis.{axis}": level for axis, level in variant["axes"].items()}
-        search = flatten({"search": variant["search"]}) if variant.get("search") else {}
-        parameters = {"track": variant["track"], **axes, **flatten(variant["run"]), **search}
+        own = [("track", variant.track, "")]
+        own += [("listed", variant.listed.key, variant.listed.label)] if variant.listed else []
+        own += [(f"axis.{level.axis}", level.value, level.label) for level in variant.levels]
+        own += [("of", variant.of, "")] if variant.of else []
+        own += [(key, value, "") for key, value in variant.settings.items()]
         rows += [
-            (experiment, variant["name"], position, variant["label"], parameter, json.dumps(value))
-            for parameter, value in parameters.items()
+            (experiment, variant.name, position, variant.label, parameter, json.dumps(value), text)
+            for parameter, value, text in own
         ]
-    return pd.DataFrame(rows, columns=["experiment", "variant", "position", "label", "parameter", "value"])
-
-
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted keys; a part's kind stands under the part's own name."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            if "kind" in value:
-                flat[f"{prefix}{key}"] = value["kind"]
-            rest = {name: item for name, item in value.items() if name != "kind"}
-            flat.update(flatten(rest, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    columns = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def summary_table(curves: pd.DataFrame) -> pd.DataFrame:

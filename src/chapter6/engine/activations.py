@@ -1,4 +1,4 @@
-"""Activation functions, applied in place.
+"""Activation functions: layers that work in place.
 
 ``forward`` overwrites the pre-activations z with y = f(z); ``backward`` multiplies the incoming gradient by
 f'(z), which every function here can tell from its output y alone.
@@ -9,17 +9,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from chapter6.engine.parameters import Array
-from chapter6.registry import Family
+from chapter6.engine.arrays import Array
+from chapter6.engine.layers import BoundLayer, Layer, Place
 
 
 @dataclass(frozen=True)
-class Activation(Family):
+class Activation(Layer, abstract=True):
     """An element-wise function of the pre-activations."""
+
+    lends: ClassVar[bool] = False
+
+    def bind(self, place: Place) -> Nonlinearity:
+        """Return the function at work."""
+        return Nonlinearity(self, place)
 
     @abstractmethod
     def forward(self, z: Array) -> None:
@@ -28,6 +34,29 @@ class Activation(Family):
     @abstractmethod
     def backward(self, y: Array, gradient: Array) -> None:
         """Multiply ``gradient`` in place by f'(z), given ``y`` = f(z)."""
+
+
+class Nonlinearity(BoundLayer):
+    """An activation, in place on the output of the layer before, or on a copy of what is not lent."""
+
+    def __init__(self, activation: Activation, place: Place) -> None:
+        self.activation = activation
+        self.name = place.name
+        self._copy = None if place.is_lent else place.buffer()
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Overwrite ``x`` with f(x)."""
+        if self._copy is not None:
+            np.copyto(self._copy, x)
+            x = self._copy
+        self.activation.forward(x)
+        self.output = x
+        return x
+
+    def backward(self, gradient: Array) -> Array:
+        """Overwrite ``gradient`` with its product with f'."""
+        self.activation.backward(self.output, gradient)
+        return gradient
 
 
 @dataclass(frozen=True)

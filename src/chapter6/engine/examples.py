@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
 
 Sampling = Literal["replacement", "epochs"]
+
+
+class Dataset(Protocol):
+    """Images (uint8, n x pixels) and labels (uint8, n), on disk perhaps."""
+
+    @property
+    def train_images(self) -> NDArray[np.uint8]: ...
+    @property
+    def train_labels(self) -> NDArray[np.uint8]: ...
+    @property
+    def test_images(self) -> NDArray[np.uint8]: ...
+    @property
+    def test_labels(self) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from math import sqrt
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
 from chapter6.registry import Family, NonNegative
 
 

@@ -1,53 +1,128 @@
-"""Layers: views into the flat parameters plus the buffers of one batch size.
+"""Layers: declarations that know their parameters and shapes, and what they become at one batch size.
 
-``forward`` returns a buffer of the layer that stays valid until its next forward pass, with one exception:
-an activation works in place on the buffer of the layer before it, which does not need its output again.
-``backward`` takes the gradient with respect to the output, may overwrite it, writes the gradients of the
-parameters and returns the gradient with respect to the input (None where nobody needs it).
+A declaration (a member of :class:`Layer`) is bound to a :class:`Place` and gives a :class:`BoundLayer`. ``forward``
+returns a buffer of the bound layer that stays valid until its next forward pass, with one exception: an activation
+works in place on the buffer of the layer before it, where that layer lends it. ``backward`` takes the gradient with
+respect to the output, may overwrite it, writes the gradients of the parameters and returns the gradient with respect
+to the input (None where nobody needs it).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.random import Generator
 
-from chapter6.engine.activations import Activation
-from chapter6.engine.parameters import Array, Parameters, Slot
-from chapter6.registry import Family, Positive, Share
+from chapter6.engine.arrays import Array
+from chapter6.engine.initializers import He, Initializer
+from chapter6.engine.parameters import Parameters, Slot
+from chapter6.registry import Count, Family, Positive, Share, StudyError
+
+Shape = tuple[int, ...]  # of one example
 
 
-class Layer:
-    """One step of a network."""
+class BoundLayer:
+    """One step of a network at one batch size."""
 
     @abstractmethod
     def forward(self, x: Array, training: bool) -> Array:
-        """Return the output for ``x`` (batch, inputs)."""
+        """Return the output for ``x`` (batch, *shape)."""
 
     @abstractmethod
     def backward(self, gradient: Array) -> Array | None:
         """Return the gradient with respect to the input."""
 
 
-class Affine(Layer):
-    """y = x W + b (section 5.6), W of shape (inputs, outputs)."""
+@dataclass(frozen=True)
+class Place:
+    """Where a layer is bound: ``name`` is that of its parameters, ``shape`` that of one example of its input.
 
-    @staticmethod
-    def slots(name: str, inputs: int, outputs: int) -> list[Slot]:
+    ``learns`` is off in a network that looks on. ``gives_back`` says whether a layer before needs the gradient,
+    ``is_lent`` whether the input may be overwritten. ``rng`` returns the layer's own random stream.
+    """
+
+    name: str
+    shape: Shape
+    parameters: Parameters
+    batch_size: int
+    learns: bool
+    gives_back: bool
+    is_lent: bool
+    rng: Callable[[], Generator | None]
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Type of every float of the network."""
+        return self.parameters.values.dtype
+
+    def views(self, kind: str) -> tuple[Array, Array]:
+        """Return values and gradient of one of the layer's slots."""
+        slot = f"{kind}/{self.name}"
+        return self.parameters.value_of[slot], self.parameters.gradient_of[slot]
+
+    def buffer(self, *shape: int) -> Array:
+        """Return an array for a batch, of the input's shape if none is given."""
+        return np.empty((self.batch_size, *(shape or self.shape)), self.dtype)
+
+
+@dataclass(frozen=True)
+class Layer(Family):
+    """A step from an input to an output; ``lends`` says that it does not need its output again."""
+
+    is_weighted: ClassVar[bool] = False  # opens a new number: layer-1, layer-2, ...
+    lends: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of an output, given that of an input; StudyError where it does not fit."""
+        return shape
+
+    def slots(self, name: str, shape: Shape) -> list[Slot]:
         """Return the parameters of the layer called ``name``."""
-        return [Slot(f"weights/{name}", (inputs, outputs)), Slot(f"biases/{name}", (outputs,), "bias")]
+        return []
 
-    def __init__(self, name: str, parameters: Parameters, batch_size: int, is_first: bool) -> None:
-        self.weights, self.weights_gradient = _views(parameters, f"weights/{name}")
-        self.biases, self.biases_gradient = _views(parameters, f"biases/{name}")
-        inputs, outputs = self.weights.shape
-        dtype = self.weights.dtype
-        self._output: Array = np.empty((batch_size, outputs), dtype)
-        self._input_gradient: Array | None = None if is_first else np.empty((batch_size, inputs), dtype)
-        self._ones = np.ones(batch_size, dtype)
+    @abstractmethod
+    def bind(self, place: Place) -> BoundLayer:
+        """Return the layer at one batch size."""
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Affine map y = x W + b (section 5.6), W of shape (inputs, units)."""
+
+    units: Count
+    initializer: Initializer = field(default_factory=He)
+    is_weighted: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """As many as it has units."""
+        if len(shape) != 1:
+            raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
+        return (self.units,)
+
+    def slots(self, name: str, shape: Shape) -> list[Slot]:
+        """Return weights and biases, which start at zero."""
+        weights = Slot(f"weights/{name}", (*shape, self.units), self.initializer, decays=True)
+        return [weights, Slot(f"biases/{name}", (self.units,))]
+
+    def bind(self, place: Place) -> BoundDense:
+        """Return the affine map."""
+        return BoundDense(place)
+
+
+class BoundDense(BoundLayer):
+    """The affine map at work."""
+
+    def __init__(self, place: Place) -> None:
+        self.weights, self.weights_gradient = place.views("weights")
+        self.biases, self.biases_gradient = place.views("biases")
+        self._output = place.buffer(len(self.biases))
+        self._input_gradient = place.buffer() if place.gives_back else None
+        self._ones = np.ones(place.batch_size, place.dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Multiply and add."""
@@ -57,7 +132,7 @@ class Affine(Layer):
         return self._output
 
     def backward(self, gradient: Array) -> Array | None:
-        """Write both parameter gradients; the first layer of a network skips its input's."""
+        """Write both parameter gradients; skip the input's where nobody needs it."""
         np.matmul(self._input.T, gradient, out=self.weights_gradient)
         np.matmul(self._ones, gradient, out=self.biases_gradient)
         if self._input_gradient is None:
@@ -65,62 +140,80 @@ class Affine(Layer):
         return np.matmul(gradient, self.weights.T, out=self._input_gradient)
 
 
-class Nonlinearity(Layer):
-    """An activation, in place on the output of the layer before."""
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """An image as a row of its pixels."""
 
-    def __init__(self, activation: Activation) -> None:
-        self.activation = activation
+    lends: ClassVar[bool] = False  # what it passes on is its own input
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One axis."""
+        return (prod(shape),)
+
+    def bind(self, place: Place) -> BoundFlatten:
+        """Return the change of shape."""
+        return BoundFlatten(place)
+
+
+class BoundFlatten(BoundLayer):
+    """A change of shape, without a copy."""
+
+    def __init__(self, place: Place) -> None:
+        self._shape = (place.batch_size, *place.shape)
 
     def forward(self, x: Array, training: bool) -> Array:
-        """Overwrite ``x`` with f(x)."""
-        self.activation.forward(x)
-        self.output = x
-        return x
+        """Return a view."""
+        return x.reshape(len(x), -1)
 
     def backward(self, gradient: Array) -> Array:
-        """Overwrite ``gradient`` with its product with f'."""
-        self.activation.backward(self.output, gradient)
-        return gradient
+        """Return a view in the input's shape."""
+        return gradient.reshape(self._shape)
 
 
 @dataclass(frozen=True)
-class BatchNormalization:
-    """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167) before or after the activation.
+class BatchNormalization(Layer, key="batch_normalization"):
+    """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167).
 
     ``epsilon`` is the book's 10e-7. The running averages start at zero and move by (1 - momentum) a batch; the
     running variance is the biased one of the batch. PyTorch's starts at one, takes the unbiased variance, n / (n - 1)
     times this one, and calls 1 - momentum its momentum.
     """
 
-    placement: Literal["before", "after"] = "before"
     momentum: Share = 0.9
     epsilon: Positive = 10e-7
 
-    @staticmethod
-    def slots(name: str, width: int) -> list[Slot]:
+    def output_shape(self, shape: Shape) -> Shape:
+        """The same."""
+        if len(shape) != 1:
+            raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
+        return shape
+
+    def slots(self, name: str, shape: Shape) -> list[Slot]:
         """Return gamma, which starts at one, and beta, which starts at zero."""
-        return [Slot(f"gains/{name}", (width,), "gain"), Slot(f"shifts/{name}", (width,), "bias")]
+        return [Slot(f"gains/{name}", shape, 1.0), Slot(f"shifts/{name}", shape)]
+
+    def bind(self, place: Place) -> Normalization:
+        """Return the normalization."""
+        return Normalization(self, place)
 
 
-class Normalization(Layer):
+class Normalization(BoundLayer):
     """y = gamma xhat + beta, xhat = (x - mean) / sqrt(var + epsilon) over the batch in training.
 
     In evaluation mean and variance are the running averages.
     """
 
-    def __init__(
-        self, kind: BatchNormalization, name: str, parameters: Parameters, batch_size: int, learns: bool = True
-    ) -> None:
+    def __init__(self, kind: BatchNormalization, place: Place) -> None:
         self._kind = kind
-        self._learns = learns
-        self.gain, self.gain_gradient = _views(parameters, f"gains/{name}")
-        self.shift, self.shift_gradient = _views(parameters, f"shifts/{name}")
-        zeros = np.zeros_like(self.gain)
-        self.running_mean = parameters.statistics.setdefault(f"mean/{name}", zeros.copy())
-        self.running_variance = parameters.statistics.setdefault(f"variance/{name}", zeros.copy())
-        self._normalized: Array = np.empty((batch_size, len(self.gain)), self.gain.dtype)
-        self._output: Array = np.empty_like(self._normalized)
-        self._ones = np.ones(batch_size, self.gain.dtype)
+        self._learns = place.learns
+        self.gain, self.gain_gradient = place.views("gains")
+        self.shift, self.shift_gradient = place.views("shifts")
+        zeros, statistics = np.zeros_like(self.gain), place.parameters.statistics
+        self.running_mean = statistics.setdefault(f"mean/{place.name}", zeros.copy())
+        self.running_variance = statistics.setdefault(f"variance/{place.name}", zeros.copy())
+        self._normalized = place.buffer()
+        self._output = place.buffer()
+        self._ones = np.ones(place.batch_size, place.dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Normalize, scale and shift; in training also update the running averages."""
@@ -163,66 +256,39 @@ class Normalization(Layer):
 
 
 @dataclass(frozen=True)
-class Dropout(Family):
-    """Switch hidden units off at random in training (section 6.4.3; Srivastava et al. 2014)."""
+class Dropout(Layer):
+    """Switch units off at random in training (section 6.4.3; Srivastava et al. 2014).
 
-    ratio: Share = 0.5
-
-    @property
-    @abstractmethod
-    def training_scale(self) -> float:
-        """What the units that stay on are multiplied by in training."""
-
-    @property
-    @abstractmethod
-    def evaluation_scale(self) -> float:
-        """What all units are multiplied by in evaluation."""
-
-
-@dataclass(frozen=True)
-class Standard(Dropout):
-    """The book's form (section 6.4.3): unscaled in training, multiplied by 1 - ratio in evaluation.
-
-    PyTorch's is the inverted form: its outputs are these over 1 - ratio, in training as in evaluation.
+    ``standard`` is the book's form: unscaled in training, multiplied by 1 - ratio in evaluation. ``inverted`` is
+    today's, PyTorch's too: divided by 1 - ratio in training, untouched in evaluation.
     """
 
-    @property
-    def training_scale(self) -> float:
-        """One."""
-        return 1.0
-
-    @property
-    def evaluation_scale(self) -> float:
-        """The share of units that was on."""
-        return 1 - self.ratio
-
-
-@dataclass(frozen=True)
-class Inverted(Dropout):
-    """Inverted dropout, today's form of section 6.4.3: divided by 1 - ratio in training, untouched in evaluation."""
+    ratio: Share = 0.5
+    form: Literal["standard", "inverted"] = "standard"
 
     @property
     def training_scale(self) -> float:
-        """One over the share of units that stay on."""
-        return 1 / (1 - self.ratio)
+        """What the units that stay on are multiplied by in training."""
+        return 1 / (1 - self.ratio) if self.form == "inverted" else 1.0
 
     @property
     def evaluation_scale(self) -> float:
-        """One."""
-        return 1.0
+        """What all units are multiplied by in evaluation."""
+        return 1.0 if self.form == "inverted" else 1 - self.ratio
+
+    def bind(self, place: Place) -> Mask:
+        """Return the mask."""
+        return Mask(self, place)
 
 
-class Mask(Layer):
-    """Dropout: a fresh mask from ``rng`` for each training pass."""
+class Mask(BoundLayer):
+    """Dropout at work: a fresh mask for each training pass."""
 
-    def __init__(
-        self, kind: Dropout, shape: tuple[int, int], rng: Generator | None, dtype: np.dtype[np.floating]
-    ) -> None:
+    def __init__(self, kind: Dropout, place: Place) -> None:
         self._kind = kind
-        self._rng = rng
-        self._draw = np.empty(shape, np.float32)
-        self._scales: Array = np.empty(shape, dtype)
-        self._output: Array = np.empty(shape, dtype)
+        self._rng = place.rng()
+        self._output, self._scales = place.buffer(), place.buffer()
+        self._draw = np.empty(self._output.shape, np.float32)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Multiply by the mask, or by the evaluation scale."""
@@ -238,7 +304,3 @@ class Mask(Layer):
         """Pass the gradient where the mask was on."""
         gradient *= self._scales
         return gradient
-
-
-def _views(parameters: Parameters, name: str) -> tuple[Array, Array]:
-    return parameters.value_of[name], parameters.gradient_of[name]

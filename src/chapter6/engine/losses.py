@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
+from chapter6.registry import Family
 
 
 def log_softmax(logits: Array) -> Array:
@@ -18,11 +20,8 @@ def log_softmax(logits: Array) -> Array:
     return logarithms
 
 
-class Loss:
+class BoundLoss:
     """A mean over the examples of a batch; buffers belong to one batch size."""
-
-    @abstractmethod
-    def __init__(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> None: ...
 
     @abstractmethod
     def value(self, outputs: Array, targets: NDArray[Any]) -> float:
@@ -33,7 +32,38 @@ class Loss:
         """Return the mean loss and its gradient with respect to the outputs, a buffer of the loss."""
 
 
-class SoftmaxCrossEntropy(Loss):
+@dataclass(frozen=True)
+class Loss(Family):
+    """What is minimized, a mean over the examples of a batch."""
+
+    @abstractmethod
+    def bind(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> BoundLoss:
+        """Return the loss of ``width`` outputs at one batch size."""
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss, key="softmax_cross_entropy"):
+    """Mean cross-entropy of softmax(outputs), for class labels (section 4.2.4)."""
+
+    def bind(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> BoundCrossEntropy:
+        """Return the loss at one batch size."""
+        return BoundCrossEntropy(batch_size, width, dtype)
+
+
+@dataclass(frozen=True)
+class Linear(Loss):
+    """Mean of the dot product with a fixed direction, the target.
+
+    Its gradient is the same at every output, so it shows what the layers alone do to a gradient on its way
+    back (``6.2-activations``).
+    """
+
+    def bind(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> BoundLinear:
+        """Return the loss at one batch size."""
+        return BoundLinear(batch_size, width, dtype)
+
+
+class BoundCrossEntropy(BoundLoss):
     """Mean cross-entropy of softmax(logits) over a batch, with its gradient.
 
     Targets are integer labels (batch,). Logits are shifted by their row maximum and the logarithm is taken of
@@ -69,12 +99,8 @@ class SoftmaxCrossEntropy(Loss):
         return float((np.log(sums) - of_labels).sum() / len(sums)), sums
 
 
-class Linear(Loss):
-    """Mean of the dot product with a fixed direction, the target (batch, width).
-
-    Its gradient is the same at every output, so it shows what the layers alone do to a gradient on its way
-    back (``6.2-activations``).
-    """
+class BoundLinear(BoundLoss):
+    """The linear loss, targets of shape (batch, width)."""
 
     def __init__(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> None:
         self._gradient: Array = np.empty((batch_size, width), dtype)

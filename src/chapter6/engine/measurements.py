@@ -13,7 +13,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.activations import Activation
+from chapter6.engine.arrays import Array
 from chapter6.engine.problems import Classifier, NetworkProblem, Problem, SurfaceProblem
 from chapter6.registry import Count, Family, Positive
 
@@ -173,7 +174,8 @@ class Activations(Measurement):
         images, _ = next(problem.splits["train"].first(self.examples).chunks(self.examples, problem.dtype))
         network = problem.evaluator(len(images))
         network.forward(images)
-        for name, layer in zip(_hidden_names(problem), network.nonlinearities, strict=True):
+        for layer in network.nonlinearities:
+            name = layer.name
             y = layer.output.astype(np.float64)
             slope = np.ones_like(y)
             layer.activation.backward(y, slope)
@@ -198,14 +200,15 @@ class Gradients(Measurement):
         assert isinstance(problem, NetworkProblem)
         images, targets = next(problem.splits["train"].first(self.examples).chunks(self.examples, problem.dtype))
         problem.evaluator(len(images)).differentiate(images, targets)
-        for name, _, _ in problem.architecture.affine_shapes:
-            gradient = problem.parameters.gradient_of[f"weights/{name}"]
-            yield "train", f"gradient_norm/{name}", float(np.linalg.norm(gradient.astype(np.float64)))
+        for slot, gradient in problem.parameters.gradient_of.items():
+            if slot.startswith("weights/"):
+                name = slot.removeprefix("weights/")
+                yield "train", f"gradient_norm/{name}", float(np.linalg.norm(gradient.astype(np.float64)))
 
 
 def _hidden_names(problem: NetworkProblem) -> list[str]:
-    names = [name for name, _, _ in problem.architecture.affine_shapes]
-    return names[: len(problem.architecture.hidden)]
+    """Return the names of the layers that an activation follows."""
+    return [name for layer, name, *_ in problem.architecture.walk() if isinstance(layer, Activation)]
 
 
 def _rank(weights: Array) -> int:

@@ -1,48 +1,94 @@
-"""Multi-layer perceptrons: a stack of layers over one flat buffer of parameters."""
+"""Networks: a stack of layers over one flat buffer of parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import MinLen
 from numpy.typing import DTypeLike, NDArray
 
-from chapter6.engine.activations import Activation, ReLU
+from chapter6.engine.activations import Activation, Nonlinearity, ReLU
+from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
-from chapter6.engine.layers import Affine, BatchNormalization, Dropout, Layer, Mask, Nonlinearity, Normalization
-from chapter6.engine.losses import Linear, Loss, SoftmaxCrossEntropy
-from chapter6.engine.parameters import Array, Parameters, Slot
+from chapter6.engine.layers import BatchNormalization, BoundLayer, Dense, Dropout, Flatten, Layer, Place, Shape
+from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
+from chapter6.engine.parameters import Parameters, Slot
 from chapter6.engine.streams import Streams
+from chapter6.registry import Count, Index, StudyError
+
+_PARTS = (Activation, Dropout, BatchNormalization)
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """The short form of a multi-layer perceptron; ``outputs`` 0 leaves out the last dense layer."""
+
+    hidden: Annotated[tuple[Count, ...], MinLen(1)]
+    outputs: Index = 10
+    activation: Activation = field(default_factory=ReLU)
+    initializer: Initializer = field(default_factory=He)
+    batch_normalization: BatchNormalization | None = None
+    placement: Literal["before", "after"] = "before"  # of batch normalization and the activation
+    dropout: Dropout | None = None
+
+    @classmethod
+    def of(cls, layers: Sequence[Layer], shape: Shape) -> Perceptron | None:
+        """Return the short form of ``layers``; None where they have none."""
+        found = {kind: next((each for each in layers if isinstance(each, kind)), None) for kind in _PARTS}
+        activation, dropout, normalization = found[Activation], found[Dropout], found[BatchNormalization]
+        dense = [layer for layer in layers if isinstance(layer, Dense)]
+        outputs = dense.pop().units if layers and isinstance(layers[-1], Dense) else 0
+        if not dense or activation is None:
+            return None
+        is_after = normalization is not None and list(layers).index(normalization) > list(layers).index(activation)
+        widths, place = tuple(layer.units for layer in dense), "after" if is_after else "before"
+        short = cls(widths, outputs, activation, dense[0].initializer, normalization, place, dropout)  # type: ignore[arg-type]
+        return short if short.layers(shape) == tuple(layers) else None
+
+    def layers(self, shape: Shape) -> tuple[Layer, ...]:
+        """Return the layers for inputs of this shape."""
+        found: list[Layer] = [Flatten()] if len(shape) > 1 else []
+        for units in self.hidden:
+            middle: list[Layer] = [self.activation]
+            if self.batch_normalization:
+                middle.insert(self.placement == "after", self.batch_normalization)
+            found += [Dense(units, self.initializer), *middle, *([self.dropout] if self.dropout else [])]
+        return (*found, *([Dense(self.outputs, self.initializer)] if self.outputs else []))
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of; ``outputs`` 0 leaves out the last affine layer (section 6.2's histograms)."""
+    """What a network is made of: layers, the shape of an example and the loss."""
 
-    inputs: int
-    hidden: tuple[int, ...]
-    outputs: int
-    activation: Activation = field(default_factory=ReLU)
-    initializer: Initializer = field(default_factory=He)
-    batch_normalization: BatchNormalization | None = None
-    dropout: Dropout | None = None
+    layers: tuple[Layer, ...]
+    shape: Shape
+    loss: Loss = field(default_factory=SoftmaxCrossEntropy)
+
+    def walk(self) -> Iterator[tuple[Layer, str, Shape, Shape]]:
+        """Yield each layer with its name and the shapes before and after it; StudyError where it does not fit.
+
+        ``layer-1`` is the first layer with weights; what follows goes by its name until the next.
+        """
+        shape, number = self.shape, 0
+        for position, layer in enumerate(self.layers, start=1):
+            number += layer.is_weighted
+            try:
+                after = layer.output_shape(shape)
+            except StudyError as error:
+                raise StudyError(f"layer {position} ({layer.key}) {error}") from None
+            yield layer, f"layer-{number}", shape, after
+            shape = after
 
     @property
-    def affine_shapes(self) -> Iterator[tuple[str, int, int]]:
-        """Yield name, inputs and outputs of each affine layer; ``layer-1`` is the first hidden one."""
-        widths = [self.inputs, *self.hidden, *([self.outputs] if self.outputs else [])]
-        for number, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-            yield f"layer-{number}", inputs, outputs
+    def output_shape(self) -> Shape:
+        """Shape of an output of the last layer."""
+        return [after for *_, after in self.walk()][-1]
 
     def slots(self) -> list[Slot]:
         """Return every parameter."""
-        slots = [slot for shape in self.affine_shapes for slot in Affine.slots(*shape)]
-        if self.batch_normalization:
-            for (name, _, width), _ in zip(self.affine_shapes, self.hidden, strict=False):
-                slots += BatchNormalization.slots(name, width)
-        return slots
+        return [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
 
     @property
     def size(self) -> int:
@@ -52,11 +98,9 @@ class Architecture:
     def initial_parameters(
         self, streams: Streams, dtype: DTypeLike, storage: tuple[Array, Array] | None = None
     ) -> Parameters:
-        """Return parameters with initial weights, each layer drawing from a stream of its own."""
+        """Return parameters with initial weights."""
         parameters = Parameters(self.slots(), dtype, storage)
-        for name, inputs, outputs in self.affine_shapes:
-            draw = streams(f"weights/{name}").standard_normal((inputs, outputs))
-            parameters.value_of[f"weights/{name}"][...] = self.initializer.weights(draw)
+        parameters.draw(streams)
         return parameters
 
 
@@ -78,34 +122,24 @@ class Network:
         self.architecture = architecture
         self.parameters = parameters
         self.batch_size = batch_size
-        self.learns = learns
-        self.layers: list[Layer] = []
-        self.nonlinearities: list[Nonlinearity] = []
-        names = [name for name, _, _ in architecture.affine_shapes]
-        for position, name in enumerate(names):
-            self.layers.append(Affine(name, parameters, batch_size, is_first=position == 0))
-            if position < len(architecture.hidden):
-                self._append_hidden_part(name, architecture.hidden[position], streams)
-        width = architecture.outputs or architecture.hidden[-1]
-        loss = SoftmaxCrossEntropy if architecture.outputs else Linear
-        self._loss: Loss = loss(batch_size, width, parameters.values.dtype)
+        self.layers: list[BoundLayer] = []
+        gives_back = is_lent = False
+        for layer, name, shape, _ in architecture.walk():
+            rng = _stream(streams, f"{layer.key}/{name}")
+            place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
+            self.layers.append(layer.bind(place))
+            gives_back, is_lent = gives_back or bool(layer.slots(name, shape)), layer.lends
+        self._input = (batch_size, *architecture.shape)
+        self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
-    def _append_hidden_part(self, name: str, width: int, streams: Streams | None) -> None:
-        """Append what follows the affine map of a hidden layer: normalization, activation, dropout."""
-        architecture, parameters = self.architecture, self.parameters
-        nonlinearity = Nonlinearity(architecture.activation)
-        self.nonlinearities.append(nonlinearity)
-        self.layers.append(nonlinearity)
-        if kind := architecture.batch_normalization:
-            normalization = Normalization(kind, name, parameters, self.batch_size, self.learns)
-            self.layers.insert(len(self.layers) - (kind.placement == "before"), normalization)
-        if architecture.dropout:
-            rng = streams(f"dropout/{name}") if streams else None
-            shape = (self.batch_size, width)
-            self.layers.append(Mask(architecture.dropout, shape, rng, parameters.values.dtype))
+    @property
+    def nonlinearities(self) -> Sequence[Nonlinearity]:
+        """The activations, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Nonlinearity)]
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        """Return the outputs for ``x`` (batch, inputs): logits, or the last hidden layer's activations."""
+        """Return the outputs for ``x`` (batch, inputs): logits, or what the last layer gives."""
+        x = x.reshape(self._input)
         for layer in self.layers:
             x = layer.forward(x, training)
         self.outputs = x
@@ -120,6 +154,11 @@ class Network:
         loss, gradient = self._loss.value_and_gradient(self.forward(x, training=True), targets)
         upstream: Array | None = gradient
         for layer in reversed(self.layers):
-            assert upstream is not None  # only the first layer returns None
+            if upstream is None:  # nothing before it has parameters
+                break
             upstream = layer.backward(upstream)
         return loss
+
+
+def _stream(streams: Streams | None, purpose: str) -> Any:
+    return lambda: streams(purpose) if streams else None

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
 from chapter6.registry import Family, Positive, Share
 
 State = dict[str, Array]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from chapter6.engine.examples import Batches, Examples
+from chapter6.engine.arrays import Array
+from chapter6.engine.examples import Batches, Examples, draw_indices
 from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
-from chapter6.engine.parameters import Array, Parameters
-from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.parameters import Parameters
+from chapter6.engine.penalties import Penalty
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
+
+if TYPE_CHECKING:
+    from chapter6.engine.training import Stage
 
 EVALUATION_CHUNK = 500  # examples a forward pass, so that a chunk stays in the cache
 
@@ -26,17 +30,20 @@ class Problem:
     values: Array
     gradient: Array
 
+    def begin(self, stage: Stage, number: int) -> None:
+        """Prepare for the updates of a stage, the first being number 0."""
+
     @abstractmethod
     def differentiate(self, step: int) -> float:
-        """Write the gradient for update number ``step`` (from 1) and return the loss it belongs to."""
+        """Write the gradient for update number ``step`` of the stage (from 1) and return the loss it belongs to."""
 
 
 class SurfaceProblem(Problem):
     """A point (x, y) moving on ``surface``, in float64."""
 
-    def __init__(self, surface: Surface, start: tuple[float, float]) -> None:
+    def __init__(self, surface: Surface) -> None:
         self.surface = surface
-        self.values = np.array(start, dtype=np.float64)
+        self.values = np.array(surface.start, dtype=np.float64)
         self.gradient = np.zeros(2)
 
     def differentiate(self, step: int) -> float:
@@ -62,18 +69,14 @@ class Classifier(Problem):
 
 
 class NetworkProblem(Classifier):
-    """A network trained on the mini-batches that ``indices`` (steps, batch) name among the train split.
-
-    ``regularizer`` adds its penalty to gradient and training loss; only dropout needs ``streams``.
-    """
+    """A network and its penalties on the training split, batches drawn from ``streams`` stage by stage."""
 
     def __init__(
         self,
         architecture: Architecture,
         parameters: Parameters,
         splits: Mapping[str, Examples],
-        indices: NDArray[np.integer],
-        regularizer: Regularizer | None = None,
+        penalties: Sequence[Penalty] = (),
         streams: Streams | None = None,
     ) -> None:
         self.architecture = architecture
@@ -81,12 +84,10 @@ class NetworkProblem(Classifier):
         self.values = parameters.values
         self.gradient = parameters.gradient
         self.splits = splits
-        self.regularizer = regularizer
+        self.penalties = penalties
         self.streams = streams
-        self.batches = Batches(splits["train"], indices, self.dtype)
         self._weights = self.values[: parameters.decayed]
         self._weights_gradient = self.gradient[: parameters.decayed]
-        self._network = Network(architecture, parameters, indices.shape[1], streams)
         self._evaluators: dict[int, Network] = {}
         self.batch: tuple[Array, NDArray[Any]] | None = None
         self.batch_loss = float("nan")
@@ -96,14 +97,25 @@ class NetworkProblem(Classifier):
         """Type of every float of the network."""
         return self.values.dtype
 
+    def begin(self, stage: Stage, number: int) -> None:
+        """Draw the batches of the stage and bind the network to their size."""
+        assert self.streams is not None, "training needs random streams"
+        own = self.streams.within(f"stage-{number}") if number else self.streams
+        train = self.splits["train"]
+        self.train_on(draw_indices(own("batches"), len(train), stage.steps, stage.batch_size, stage.sampling), own)
+
+    def train_on(self, indices: NDArray[np.integer], streams: Streams | None = None) -> None:
+        """Train on the batches of these ``indices`` (steps, batch) of the training split."""
+        self.batches = Batches(self.splits["train"], indices, self.dtype)
+        self._network = Network(self.architecture, self.parameters, indices.shape[1], streams)
+
     def differentiate(self, step: int) -> float:
         """Gather batch number ``step``, run forward and backward; return the batch's loss."""
         self.batch = self.batches[step - 1]
         self.batch_loss = self._network.differentiate(*self.batch)
-        if self.regularizer is None:
-            return self.batch_loss
-        self.batch_loss += self.regularizer.penalty(self._weights)
-        self.regularizer.add_gradient(self._weights, self._weights_gradient)
+        for penalty in self.penalties:
+            self.batch_loss += penalty.value(self._weights)
+            penalty.add_gradient(self._weights, self._weights_gradient)
         return self.batch_loss
 
     def loss_after_update(self) -> float:
@@ -111,7 +123,7 @@ class NetworkProblem(Classifier):
         if self.batch is None:
             return float("nan")
         loss = self.evaluator(self._network.batch_size).loss(*self.batch, training=True)
-        return loss if self.regularizer is None else loss + self.regularizer.penalty(self._weights)
+        return loss + sum(penalty.value(self._weights) for penalty in self.penalties)
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
@@ -152,6 +164,11 @@ class EnsembleProblem(Classifier):
         self.gradient = gradient
         self.splits = members[0].splits
         self.batch_loss = float("nan")
+
+    def begin(self, stage: Stage, number: int) -> None:
+        """Prepare every member."""
+        for member in self.members:
+            member.begin(stage, number)
 
     def differentiate(self, step: int) -> float:
         """Write every member's gradient; return the mean of their losses."""

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
 from chapter6.registry import Family, Positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surface(Family):
-    """A differentiable function of (x, y) with its minimum at the origin."""
+    """A differentiable function of (x, y) with its minimum at the origin, and where a point starts on it."""
+
+    start: tuple[float, float] = (-7.0, 2.0)
 
     @abstractmethod
     def value(self, x: Array, y: Array) -> Array:

@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from chapter6.engine.arrays import Array
+from chapter6.engine.examples import Sampling
 from chapter6.engine.measurements import BatchLoss, Measurement
 from chapter6.engine.optimizers import Optimizer
-from chapter6.engine.parameters import Array
 from chapter6.engine.problems import NetworkProblem, Problem
-from chapter6.registry import Count
+from chapter6.registry import Count, Index, StudyError
 
 Progress = Callable[[int, float], None]
 
@@ -54,50 +55,101 @@ class EarlyStopping:
     patience: Count = 10
 
 
-def train(
-    problem: Problem,
-    optimizer: Optimizer | None,
-    steps: int,
-    recordings: Sequence[Recording] = (),
-    progress: Progress | None = None,
-    stopping: EarlyStopping | None = None,
-) -> Outcome:
-    """Update ``problem.values`` in place ``steps`` times, or until ``stopping`` says so, and record on the way.
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """So many updates by one rule, on batches of one size."""
 
-    A loss that is not finite ends the run: it has diverged, which is a result and no error. What is recorded at
-    the end is taken from the restored weights where the run was stopped early.
+    name: str = "main"
+    steps: Index
+    optimizer: Optimizer | None = None
+    batch_size: Count = 128
+    sampling: Sampling = "replacement"
+    stopping: EarlyStopping | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps and self.optimizer is None:
+            raise StudyError("a run of one step or more needs an optimizer")
+        if self.stopping and self.stopping.every > self.steps:
+            raise StudyError(
+                f"early stopping never looks: stopping.every is {self.stopping.every} of {self.steps} steps"
+            )
+
+
+def train(
+    problem: Problem, stages: Sequence[Stage], recordings: Sequence[Recording] = (), progress: Progress | None = None
+) -> Outcome:
+    """Update ``problem.values`` in place, stage by stage, and record on the way.
+
+    A loss that is not finite ends the run: it has diverged, which is a result and no error. A stage may stop early;
+    what is recorded at the end is taken from the weights that it restored.
     """
-    curves: dict[tuple[str, str], Curve] = {}
-    before, after = _by_step(recordings)
-    state = optimizer.start(problem.values) if optimizer else {}
-    watch = _Watch(stopping, problem) if stopping else None
-    status: Literal["finished", "diverged"] = "finished"
+    session = _Session(problem, sum(stage.steps for stage in stages), recordings, progress)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        _record(problem, after.get(0, ()), 0, curves)
-        step = 0
-        while step < steps and optimizer:
-            loss = problem.differentiate(step + 1)
+        session.record(0)
+        for number, stage in enumerate(stages):
+            if stage.steps and session.status == "finished":
+                problem.begin(stage, number)
+                session.run(stage)
+        session.end()
+    return Outcome(session.status, session.step, session.curves)
+
+
+class _Session:
+    """A run at work: how far it is, and what was recorded."""
+
+    def __init__(
+        self, problem: Problem, total: int, recordings: Sequence[Recording], progress: Progress | None
+    ) -> None:
+        self.curves: dict[tuple[str, str], Curve] = {}
+        self.status: Literal["finished", "diverged"] = "finished"
+        self.step = 0
+        self._problem, self._total, self._progress = problem, total, progress
+        self._before, self._after = _by_step(recordings)
+
+    def run(self, stage: Stage) -> None:
+        """Take the updates of a stage, or as many as it comes to."""
+        assert stage.optimizer is not None  # only a stage without updates has none
+        problem, before, after, progress = self._problem, self._before, self._after, self._progress
+        state = stage.optimizer.start(problem.values)
+        watch = _Watch(stage.stopping, problem) if stage.stopping else None
+        for number in range(1, stage.steps + 1):
+            loss = problem.differentiate(number)
             if not isfinite(loss):
-                status = "diverged"
-                break
-            if step in before:
-                _record(problem, before[step], step, curves)
-            step += 1
-            optimizer.step(problem.values, problem.gradient, state, step)
+                self.status = "diverged"
+                return
+            if self.step in before:
+                self._record(before[self.step])
+            self.step += 1
+            stage.optimizer.step(problem.values, problem.gradient, state, number)
             if progress:
-                progress(step, loss)
-            if watch and watch.is_over(step):
+                progress(self.step, loss)
+            if watch and watch.is_over(number):
                 break
-            if step in after and step < steps:
-                _record(problem, after[step], step, curves)
+            if self.step in after and self.step < self._total:
+                self._record(after[self.step])
         if not np.isfinite(problem.values).all():
-            status = "diverged"
-        if watch and status == "finished":
+            self.status = "diverged"
+        elif watch:
             watch.restore()
-        if steps and (status == "finished" or step == steps):
-            due = dict.fromkeys([*after.get(step, ()), *after.get(steps, ())])  # both, where stopped early
-            _record(problem, tuple(due), step, curves)
-    return Outcome(status, step, curves)
+
+    def record(self, step: int) -> None:
+        """Take what is due between updates, after so many."""
+        self._record(self._after.get(step, ()))
+
+    def end(self) -> None:
+        """Take what is due at the end, that of the last planned update included where the run was stopped early."""
+        if not np.isfinite(self._problem.values).all():
+            self.status = "diverged"
+        if self._total and (self.status == "finished" or self.step == self._total):
+            due = [*self._after.get(self.step, ()), *self._after.get(self._total, ())]
+            self._record(tuple(dict.fromkeys(due)))
+
+    def _record(self, measurements: Sequence[Measurement]) -> None:
+        for measurement in measurements:
+            for split, metric, value in measurement.measure(self._problem):
+                curve = self.curves.setdefault((split, metric), Curve())
+                curve.steps.append(self.step)
+                curve.values.append(value)
 
 
 class _Watch:
@@ -140,16 +192,3 @@ def _by_step(
         for step in recording.steps:
             (before if in_pass else after).setdefault(step, []).append(measurement)
     return before, after
-
-
-def _record(
-    problem: Problem,
-    measurements: Sequence[Measurement],
-    step: int,
-    curves: dict[tuple[str, str], Curve],
-) -> None:
-    for measurement in measurements:
-        for split, metric, value in measurement.measure(problem):
-            curve = curves.setdefault((split, metric), Curve())
-            curve.steps.append(step)
-            curve.values.append(value)

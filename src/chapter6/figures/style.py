@@ -91,7 +91,7 @@ _ALIASES = {
 }
 
 ABSCISSAE = {"rate": "learning rate, times the default"}
-SYMBOLS = {"optimizer.learning_rate": "η", "regularizer.strength": "decay"}
+SYMBOLS = {"optimizer.learning_rate": "η", "penalties.l2.strength": "decay"}
 SPLIT_NAMES = {"batch": "mini-batch", "train": "training", "validation": "validation", "test": "test"}
 OF_EXAMPLES = ("loss", "accuracy")  # metrics that differ by split; others speak of the network
 COUNTS = ("rank",)

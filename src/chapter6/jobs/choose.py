@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from chapter6.data.mnist import load
+from chapter6.data.mnist import Dataset, load
+from chapter6.engine.execution import execute
+from chapter6.engine.measurements import Evaluation
+from chapter6.engine.run import Record, Schedule
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
-from chapter6.jobs.search import WORST, add_search_arguments
-from chapter6.registry import StudyError
-from chapter6.search.stopping import StoppingRule
-from chapter6.study.assemble import execute, needs_mnist
-from chapter6.study.searches import Trial, applied, best_of, read_trial_curves, read_trials
+from chapter6.jobs.search import add_search_arguments, files_of
+from chapter6.metrics import diverged_score
+from chapter6.registry import StudyError, plain
+from chapter6.search.searches import Search
+from chapter6.study.orders import SearchOrder, read_order
+from chapter6.study.searches import Chosen, Trial, applied, best_of, read_rounds, read_trial_curves
 
 EDGE = 0.1  # of a dimension's range: a best point this near to an end may have missed the optimum
 
@@ -31,70 +35,60 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Write the chosen point, its test results and where each trial was stopped."""
-    trials = read_trials(args.rounds)
-    stopped = _stopped(args, trials)
+    order = read_order(SearchOrder, args.order)
+    dataset = load(args.data) if order.run.needs_dataset else None
+    trials = read_rounds(files_of(args.rounds), args.rounds)
+    stopped = _stopped(order.search, args.rounds, trials)
     best = best_of(trials, stopped)
-    edges = _edges(args.search["space"], best)
+    edges = _edges(order.search, best)
     for edge in edges:
         log.warning("the best %s lies at the %s end of its range: the optimum may lie outside", *edge)
-    write_json(
-        args.output,
-        {
-            "trial": best.number,
-            "values": best.values,
-            "score": best.score,
-            "edges": edges,
-            "stopped": {str(number): step for number, step in stopped.items()},
-            "test": _retrained(args, best),
-        },
-    )
+    told = {str(number): step for number, step in stopped.items()}
+    test = _retrained(order, best, dataset)
+    write_json(args.output, plain(Chosen(best.number, best.values, best.score, edges, told, test)))
 
 
-def _retrained(args: Namespace, best: Trial) -> dict[str, float]:
+def _retrained(order: SearchOrder, best: Trial, dataset: Dataset | None) -> dict[str, float]:
     """Return mean test loss and accuracy over fresh initial weights and batches, the split staying the same."""
-    dataset = load(args.data) if needs_mnist(args.run) else None
-    streams = Streams(args.seed, args.replicate)
-    measure = {
-        "measure": {"kind": "evaluation", "splits": ["test"]},
-        "steps": [[args.run["steps"], 1, args.run["steps"]]],
-    }
-    final = {**applied(args.run, best.values), "record": [measure]}
+    streams, steps = Streams(order.seed, order.replicate), order.run.steps
+    look = Record(Evaluation(splits=("test",)), (Schedule(steps, 1, steps),))
+    final = replace(applied(order.run, best.values), record=(look,))
     results: dict[str, list[float]] = {"loss": [], "accuracy": []}
-    for number in range(args.search["retrains"]):
+    for number in range(order.search.retrains):
         outcome = execute(final, streams.within(f"retrain-{number}"), dataset, data_streams=streams)
         for metric, values in results.items():
             curve = outcome.curves.get(("test", metric))
-            last = float(curve.values[-1]) if curve else np.nan
-            values.append(last if np.isfinite(last) else abs(WORST[metric]))
+            last = float(np.asarray(curve.values[-1])) if curve else np.nan
+            values.append(last if np.isfinite(last) else abs(diverged_score(metric)))
     return {metric: float(np.mean(values)) for metric, values in results.items()}
 
 
-def _stopped(args: Namespace, trials: Sequence[Trial]) -> dict[int, int]:
+def _stopped(search: Search, rounds: Sequence[str], trials: Sequence[Trial]) -> dict[int, int]:
     """Return the update at which a replayed rule stops each trial that it stops."""
-    if not args.search["replay"]:
+    if not search.replay:
         return {}
-    curves = read_trial_curves(args.rounds)
-    metric, nothing = args.search["metric"], (np.empty(0), np.empty(0))  # of a trial that diverged at once
-    looked = [curves.get(trial.number, {}).get(("validation", metric), nothing) for trial in trials]
+    curves = read_trial_curves(files_of(rounds), rounds)
+    nothing = (np.empty(0), np.empty(0))  # of a trial that diverged at once
+    looked = [curves.get(trial.number, {}).get(("validation", search.metric), nothing) for trial in trials]
     steps = max((steps for steps, _ in looked), key=len)
     if not len(steps):
         return {}
-    scores = np.array([_padded(curve, len(steps), metric) for curve in looked])
-    looks = StoppingRule.build(args.search["replay"]["rule"]).looks(scores)
+    scores = np.array([_padded(curve, len(steps), search.metric) for curve in looked])
+    looks = search.replay.rule.looks(scores)
     return {trial.number: int(steps[look - 1]) for trial, look in zip(trials, looks, strict=True) if look < len(steps)}
 
 
 def _padded(curve: tuple[np.ndarray, np.ndarray], length: int, metric: str) -> np.ndarray:
     """Return the scores of a trial at every look; after it diverged, the worst."""
     values = curve[1] if metric == "accuracy" else -curve[1]
-    padded = np.full(length, WORST[metric])
-    padded[: len(values)] = np.nan_to_num(values, nan=WORST[metric])
+    padded = np.full(length, diverged_score(metric))
+    padded[: len(values)] = np.nan_to_num(values, nan=diverged_score(metric))
     return padded
 
 
-def _edges(space: Mapping[str, Any], best: Trial) -> list[tuple[str, str]]:
+def _edges(search: Search, best: Trial) -> tuple[tuple[str, str], ...]:
     """Return the settings whose best value lies at an end of the range, and which end."""
-    if len(space) != len(best.point):
+    if search.size != len(best.point):
         raise StudyError("the search's space is not the one that its rounds were drawn from")
-    ends = [(name, position) for name, position in zip(space, best.point, strict=True)]
-    return [(n, "lower" if p < EDGE else "upper") for n, p in ends if not EDGE <= p <= 1 - EDGE]
+    ends = zip(search.space, best.point, strict=True)
+    return tuple((n, "lower" if p < EDGE else "upper") for n, p in ends if not EDGE <= p <= 1 - EDGE)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chapter6.files import read_json
 from chapter6.registry import StudyError
-from chapter6.study.plan import Experiment, Study, load_study
+from chapter6.study.code import training_digest
+from chapter6.study.loading import load_study
+from chapter6.study.paths import TABLES
+from chapter6.study.plan import Experiment, Study
+from chapter6.study.results import Conditions, Folder
 from chapter6.study.spec import read_config
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TABLES = {"curves": "", "settings": "settings", "runs": "runs", "histograms": "histograms", "trials": "trials"}
 
 
 def add_study_argument(parser: ArgumentParser) -> None:
@@ -34,18 +36,19 @@ def add_overrides(parser: ArgumentParser) -> None:
     """Declare the two settings that the Makefile passes on."""
     parser.add_argument("--preset", help="full or quick")
     parser.add_argument("--only", help="ids of experiments, separated by commas")
+    parser.add_argument("--allow-large", action="store_true", default=None, help="take a study of any size")
 
 
 def overridden_study(args: Namespace) -> Study:
     """Load the study of config/config.yaml with the overrides laid over it."""
     raw = read_config(Path("config/config.yaml"))
-    return load_study(raw | {key: value for key in ("preset", "only") if (value := getattr(args, key))})
+    return load_study(raw | {key: value for key in ("preset", "only", "allow_large") if (value := getattr(args, key))})
 
 
-def study_of(args: Namespace) -> Study:
-    """Load the study that ``--study`` names."""
+def study_of(args: Namespace, lenient: bool = False) -> Study:
+    """Load the study that ``--study`` names; a ``lenient`` one goes on without experiments that have a mistake."""
     try:
-        return load_study(read_json(args.study) if args.study else None)
+        return load_study(read_json(args.study) if args.study else None, lenient=lenient)
     except (OSError, ValueError) as error:
         raise StudyError(
             f"--study {args.study}: cannot be read ({error}); snakemake writes it when it starts"
@@ -54,15 +57,49 @@ def study_of(args: Namespace) -> Study:
 
 def experiment_of(study: Study, name: str) -> Experiment:
     """Return one experiment of the study."""
+    if name in study.broken:
+        raise StudyError(study.broken[name])
     if name not in study.experiments:
         raise StudyError(f"unknown experiment {name!r}; choose from {sorted(study.experiments)}")
     return study.experiments[name]
 
 
-def read_tables(study: Study, experiment: str) -> dict[str, pd.DataFrame]:
-    """Read the tables of an experiment that have rows."""
+def conditions(study: Study, is_strict: bool = True) -> Conditions:
+    """Return what current runs of the study depend on; runs of other code pass where one is not ``is_strict``."""
+    digest = json_or_none(Path(study.config.data.directory) / "digest.json") or {}
+    return Conditions(study.config.study_seed, digest.get("digest"), training_digest if is_strict else None)
+
+
+def folder_of(study: Study) -> Folder:
+    """Return what there is of the study's files."""
+    return Folder({name: Path(name) for name in study.files()})
+
+
+def json_or_none(path: Path) -> Any:
+    """Read a JSON file; None where there is none or only half of one."""
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        return None
+
+
+def read_tables(study: Study, experiment: Experiment) -> dict[str, pd.DataFrame]:
+    """Read the tables of an experiment that have rows, and beside them those that its claims name."""
     import pandas as pd
 
-    files = {name: Path(study.paths.table(experiment, kind)) for name, kind in TABLES.items()}
-    tables = {name: pd.read_parquet(file) for name, file in files.items() if file.exists()}
-    return {name: table for name, table in tables.items() if len(table)}
+    found = {}
+    for kind in TABLES:
+        parts = [_table(study, experiment.id, kind)]
+        parts += [_table(study, other, kind, f"{other}/") for other in experiment.beside]
+        rows = [part for part in parts if len(part)]
+        if rows:
+            found[kind or "curves"] = pd.concat(rows, ignore_index=True) if len(rows) > 1 else rows[0]
+    return found
+
+
+def _table(study: Study, experiment: str, kind: str, prefix: str = "") -> pd.DataFrame:
+    import pandas as pd
+
+    file = Path(study.paths.table(experiment, kind))
+    table = pd.read_parquet(file) if file.exists() else pd.DataFrame()
+    return table.assign(variant=prefix + table["variant"].astype(str)) if prefix and len(table) else table

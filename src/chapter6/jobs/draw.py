@@ -18,7 +18,7 @@ def run(args: Namespace) -> None:
     """Write every figure of one experiment."""
     study = study_of(args)
     experiment = experiment_of(study, args.experiment)
-    tables = read_tables(study, experiment.id)
+    tables = read_tables(study, experiment)
     Path(study.paths.figures(experiment.id)).mkdir(parents=True, exist_ok=True)
     for name, figure in experiment.figures.items():
         save(figure.draw(tables), Path(study.paths.figure(experiment.id, name)))

@@ -14,9 +14,10 @@ from chapter6.registry import StudyError
 from chapter6.sharing.archive import Made, Sources, opened, write_archive
 from chapter6.sharing.checks import examine
 from chapter6.sharing.contents import facts, folder_of
+from chapter6.study.code import source_digest
+from chapter6.study.loading import load_study
 from chapter6.study.paths import Paths
-from chapter6.study.plan import Study, load_study
-from chapter6.study.sources import search_digest, source_digest, training_digest
+from chapter6.study.plan import Study
 
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "snakemake", "mlflow")
 MOST_TOLD = 12
@@ -38,7 +39,7 @@ def run(args: Namespace) -> None:
     with replacing(output) as temporary:
         write_archive(temporary, files, told, made)
         with opened(temporary) as archive:
-            problems = examine(archive, told, training_digest()).listed
+            problems = examine(archive, told, is_own=True).listed
         if problems and not args.incomplete:
             raise StudyError(_refusal(problems))
         if problems:
@@ -73,7 +74,8 @@ def _made() -> Made:
 def code() -> Sources:
     """Return the digests of this code."""
     analysis = source_digest("analysis/*.py", "words.py", "study/gathering.py")
-    return Sources(training=training_digest(), search=search_digest(), analysis=analysis)
+    training, search = source_digest("engine/*.py", "data/*.py"), source_digest("search/*.py", "jobs/search.py")
+    return Sources(training=training, search=search, analysis=analysis)
 
 
 def _version(name: str) -> str:

@@ -18,6 +18,6 @@ def run(args: Namespace) -> None:
     """Write the verdicts of one experiment."""
     study = study_of(args)
     experiment = experiment_of(study, args.experiment)
-    tables = read_tables(study, experiment.id)
+    tables = read_tables(study, experiment)
     verdicts = [judge_claim(claim, experiment.id, tables, study.is_preview) for claim in experiment.claims]
     write_json(study.paths.claims(experiment.id), verdicts)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from chapter6.analysis.tables import flatten
-from chapter6.files import read_json
+from chapter6.engine.run import Run
+from chapter6.jobs.common import conditions
 from chapter6.registry import StudyError
-from chapter6.report import searches
-from chapter6.study.assemble import needs_mnist
-from chapter6.study.paths import replicate_files
-from chapter6.study.plan import Experiment, Study, Variant
-from chapter6.study.records import identity
-from chapter6.study.references import dereferenced, reference, with_references
-from chapter6.study.sources import training_digest
+from chapter6.study.gathering import resolved
+from chapter6.study.plan import Experiment, PlannedSearch, Study, Tuning, Variant
+from chapter6.study.results import Conditions, Folder, RunRecord, UnreadableError, read_record
+from chapter6.study.searches import Chosen, Trial, read_chosen, read_round
+from chapter6.study.tunings import Tuned, read_tuned
 
 log = logging.getLogger(__name__)
 
@@ -40,44 +38,36 @@ class Outputs:
     results: Path
     is_incomplete: bool
 
+    @cached_property
+    def files(self) -> Folder:
+        """What there is, by its name in the study: that holds the preset's folder, we look in ours."""
+        root = f"{self.study.paths.results}/"
+        return Folder({n: self.results / n.removeprefix(root) for n in self.study.files() if n.startswith(root)})
+
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[RunRecord]:
         """Records of the replicates that belong to the present settings."""
         return [record for runs in self.runs.values() for record in runs]
 
     @cached_property
-    def runs(self) -> dict[str, list[Record]]:
+    def runs(self) -> dict[str, list[RunRecord]]:
         """Records by variant; none for searches."""
-        variants = [variant for variant in self.experiment.variants.values() if variant.search is None]
-        return {variant.name: list(self._records(variant)) for variant in variants}
+        return {v.name: list(self._records(v)) for v in self.experiment.variants.values() if v.search is None}
 
     @cached_property
-    def chosen(self) -> dict[str, list[Record]]:
+    def chosen(self) -> dict[str, list[Chosen]]:
         """What each finished search chose, by variant."""
-        variants = [variant for variant in self.experiment.variants.values() if variant.search]
-        return {variant.name: list(self._chosen(variant)) for variant in variants}
+        return {v.name: list(self._chosen(v)) for v in self.experiment.variants.values() if v.search}
 
     @cached_property
-    def trials(self) -> list[Record]:
+    def trials(self) -> list[Trial]:
         """Every trial of every search."""
-        return [
-            trial
-            for variant in self.experiment.variants.values()
-            for replicate in range(variant.replicates)
-            for trials in self._rounds(variant, replicate)
-            for trial in trials
-        ]
+        return [t for planned in self.experiment.searches() for trials in self._rounds(planned) for t in trials]
 
     @cached_property
-    def tuned(self) -> list[searches.Tuned]:
+    def tuned(self) -> list[tuple[Tuning, Tuned]]:
         """What tuning came to, of variants for which it is finished."""
-        found = []
-        for tuning in self.experiment.tunings.values():
-            own = float(flatten(tuning.of.run)[tuning.parameter])
-            factors = sorted(candidate / own for candidate in tuning.candidates)
-            record = json_or_none(self._place(self.study.paths.tuning(self.experiment.id, tuning.of.name)))
-            found.append(searches.Tuned(tuning.of.label, own, factors, record or {}))
-        return [tuned for tuned in found if tuned.fits]
+        return list(self._tuned())
 
     @property
     def unfinished(self) -> list[Variant]:
@@ -85,10 +75,10 @@ class Outputs:
         found = self.runs | self.chosen
         return [v for v in self.experiment.variants.values() if len(found[v.name]) < v.replicates]
 
-    def run(self, variant: Variant) -> Any:
-        """Return the variant's run with what it takes from files, as its records have it; None without these."""
+    def run(self, variant: Variant) -> Run | None:
+        """Return the variant's run with what it takes from files; None without these."""
         try:
-            return dereferenced(with_references(json.loads(variant.canonical), self._reference))
+            return resolved(variant, self.files)
         except StudyError:
             return None
 
@@ -109,63 +99,57 @@ class Outputs:
 
     def text(self, path: str) -> str | None:
         """Return the content of one of the study's files; None where there is none, or an older one than its runs."""
-        place = self._place(path)
-        if not place.is_file() or (self.is_incomplete and self._is_stale(place)):
+        place = self.results / Path(path).relative_to(self.study.paths.results)
+        if not place.is_file() or (self.is_incomplete and place.stat().st_mtime < self._latest):
             return None
         return place.read_text(encoding="utf-8")
 
-    def _reference(self, file: str, key: str) -> dict[str, str]:
-        return reference(str(self._place(file)), key)
+    @cached_property
+    def _latest(self) -> float:
+        """When the last run or search of the experiment was written."""
+        runs = [name for planned in self.experiment.runs() for name in planned.files]
+        searches = [name for planned in self.experiment.searches() for name in planned.files]
+        times = [self.files.place(name).stat().st_mtime for name in (*runs, *searches) if name in self.files]
+        return max(times, default=0.0)
 
-    def _place(self, path: str) -> Path:
-        """Return where a file of the study stands: its name holds the preset's folder, we look in ours."""
-        return self.results / Path(path).relative_to(self.study.paths.results)
-
-    def _records(self, variant: Variant) -> Iterator[Record]:
-        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
+    def _records(self, variant: Variant) -> Iterator[RunRecord]:
         run = self.run(variant)
-        for replicate in range(variant.replicates) if run else ():
-            record = json_or_none(self._place(replicate_files(folder, replicate)[1]))
-            if record and record.get("run") == run and record.get("key") == self._key(record, replicate):
-                yield record
-
-    def _key(self, record: Record, replicate: int) -> str:
-        """Return the key that the record of a replicate has if it is a current one."""
-        sources = training_digest() if self.is_incomplete else record.get("sources", "")
-        data = (self._data or record.get("data")) if needs_mnist(record["run"]) else None
-        return identity(record["run"], self.study.config.study_seed, replicate, data, sources)
+        if run is None:
+            return
+        for planned in self.experiment.runs_of(variant):
+            try:
+                yield read_record(self.files, planned, run, self._under)
+            except UnreadableError as error:
+                log.debug("%s", error)
 
     @cached_property
-    def _data(self) -> str | None:
-        """The digest of the data set, where it is at hand."""
-        found = json_or_none(Path(self.study.config.data.directory) / "digest.json")
-        return found.get("digest") if found else None
+    def _under(self) -> Conditions:
+        return conditions(self.study, is_strict=self.is_incomplete)
 
-    def _chosen(self, variant: Variant) -> Iterator[Record]:
-        assert variant.search is not None
-        space = variant.search["space"]
-        for replicate in range(variant.replicates):
-            record = json_or_none(self._place(self.study.paths.chosen(self.experiment.id, variant.name, replicate)))
-            is_whole = [len(trials) for trials in self._rounds(variant, replicate)] == variant.rounds
-            if record and is_whole and searches.lies_in(record["values"], space):
-                yield record
+    def _chosen(self, variant: Variant) -> Iterator[Chosen]:
+        for planned in self.experiment.searches_of(variant):
+            try:
+                chosen = read_chosen(self.files, planned)
+            except UnreadableError:
+                continue
+            is_whole = [len(trials) for trials in self._rounds(planned)] == variant.rounds
+            if is_whole and planned.search.cube.holds(chosen.values):
+                yield chosen
 
-    def _rounds(self, variant: Variant, replicate: int) -> Iterator[Sequence[Record]]:
+    def _rounds(self, planned: PlannedSearch) -> Iterator[tuple[Trial, ...]]:
         """Yield the trials of each round of a search; a replay has none of its own."""
-        for position in range(1, len(variant.rounds) + 1):
-            file = self.study.paths.search_round(self.experiment.id, variant.name, replicate, position)
-            yield (json_or_none(self._place(file)) or {"trials": ()})["trials"]
+        for file in planned.rounds:
+            try:
+                yield read_round(self.files, file).trials
+            except UnreadableError:
+                yield ()
 
-    def _is_stale(self, place: Path) -> bool:
-        runs = self._place(self.study.paths.run_folder(self.experiment.id, "x")).parent
-        found = self._place(self.study.paths.chosen(self.experiment.id, "x", 0)).parents[2]
-        files = [*runs.glob("*/replicate-*.json"), *found.glob("*/search-*/*.json")]
-        return place.stat().st_mtime < max((file.stat().st_mtime for file in files), default=0.0)
-
-
-def json_or_none(path: Path) -> Any:
-    """Read a JSON file; None where there is none or only half of one."""
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return None
+    def _tuned(self) -> Iterator[tuple[Tuning, Tuned]]:
+        for tuning in self.experiment.tunings.values():
+            try:
+                yield (
+                    tuning,
+                    read_tuned(self.files, self.study.paths.tuning(self.experiment.id, tuning.of.name), tuning),
+                )
+            except UnreadableError:
+                continue

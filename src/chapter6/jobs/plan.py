@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
+from chapter6.engine.run import Images, Record, Run
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study.plan import Experiment, Study
 
@@ -34,7 +33,7 @@ class Job:
     """A job that trains, told by its output: runs, each so many times."""
 
     output: str
-    trained: Sequence[tuple[Mapping[str, Any], int]]
+    trained: Sequence[tuple[Run, int]]
 
     @property
     def runs(self) -> int:
@@ -66,16 +65,14 @@ def run(args: Namespace) -> None:
 def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
     """Yield every job of an experiment that trains."""
     paths, name = study.paths, experiment.id
-    for batch in study.batches[name].values():
-        yield Job(paths.trained(name, batch.name), [(block.variant.run, block.size) for block in batch.blocks])
+    for job in study.jobs[name].values():
+        yield Job(paths.trained(name, job.name), [(block.variant.run, block.size) for block in job.blocks])
     for of, tuning in experiment.tunings.items():
         yield Job(paths.tuning(name, of), [(tuning.run, len(tuning.candidates))])
-    for variant in experiment.variants.values():
-        for replicate in range(variant.replicates if variant.search else 0):
-            for number, trials in enumerate(variant.rounds, start=1):
-                yield Job(paths.search_round(name, variant.name, replicate, number), [(variant.run, trials)])
-            retrains = variant.search["retrains"] if variant.search else 0
-            yield Job(paths.chosen(name, variant.name, replicate), [(variant.run, retrains)])
+    for planned in experiment.searches():
+        for file, trials in zip(planned.rounds, planned.search.rounds, strict=True):
+            yield Job(file, [(planned.variant.run, trials)])
+        yield Job(planned.chosen, [(planned.variant.run, planned.search.retrains)])
 
 
 def _seconds(job: Job, rate: float) -> float:
@@ -83,44 +80,40 @@ def _seconds(job: Job, rate: float) -> float:
     return JOB_SECONDS + sum(times * _run_seconds(run, rate) for run, times in job.trained)
 
 
-def _run_seconds(run: Mapping[str, Any], rate: float) -> float:
+def _run_seconds(run: Run, rate: float) -> float:
     """Estimate a run from the multiplications of its matrix products."""
-    if run["network"] is None:
+    if not run.network:
         return 0.0
-    weights = sum(a * b for a, b in pairwise(_widths(run)))
-    layers = len(run["network"]["hidden"]) + 1
-    forward = weights * run["batch_size"] / rate
-    backward = (2 * weights - _widths(run)[0] * _widths(run)[1]) * run["batch_size"] / rate  # no gradient of the images
-    update = forward + backward + 30e-6 * layers + 50e-6 + 1e-9 * weights
-    readings = 0.0
-    for record in run["record"]:
-        times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
-        readings += times * _reading_seconds(record["measure"], run, forward, weights / rate)
-    return float(run["members"] * (run["steps"] * update + readings))
+    dense = [slot.size for slot in run.architecture.slots() if slot.decays]
+    weights, layers = sum(dense), len(dense)
+    seconds = 0.0
+    for stage in run.stages:
+        forward = weights * stage.batch_size / rate
+        backward = (2 * weights - dense[0]) * stage.batch_size / rate  # no gradient of the images
+        seconds += stage.steps * (forward + backward + 30e-6 * layers + 50e-6 + 1e-9 * weights)
+    batch = weights * run.stages[-1].batch_size / rate
+    seconds += sum(
+        _times(record) * _reading_seconds(record.measure, run, batch, weights / rate) for record in run.record
+    )
+    return run.members * seconds
 
 
-def _reading_seconds(measure: Mapping[str, Any], run: Mapping[str, Any], batch: float, example: float) -> float:
-    measurement = Measurement.build(measure)
+def _reading_seconds(measurement: Measurement, run: Run, batch: float, example: float) -> float:
     if isinstance(measurement, BatchLoss):
         return batch if measurement.after_update else 0.0
-    if isinstance(measurement, Evaluation):
-        examples = sum(10_000 if split == "test" else run["data"]["examples"] for split in measurement.splits)
-        return float(examples * (example + 0.5e-6))
+    if isinstance(measurement, Evaluation) and isinstance(run.data, Images):
+        examples = sum(10_000 if split == "test" else run.data.examples or 0 for split in measurement.splits)
+        return examples * (example + 0.5e-6)
     return 0.02
 
 
-def _widths(run: Mapping[str, Any]) -> list[int]:
-    network = run["network"]
-    return [run["data"]["inputs"], *network["hidden"], *([network["outputs"]] if network["outputs"] else [])]
+def _times(record: Record) -> int:
+    return sum(len(schedule.steps) for schedule in record.at)
 
 
-def _numbers(run: Mapping[str, Any]) -> int:
+def _numbers(run: Run) -> int:
     """Estimate how many numbers a run's curves hold."""
-    points = 0
-    for record in run["record"]:
-        times = sum(max(0, 1 + (last - first) // every) for first, every, last in record["steps"])
-        points += times * len(Measurement.build(record["measure"]).metrics)
-    return points
+    return sum(_times(record) * len(record.measure.metrics) for record in run.record)
 
 
 def _multiplications_per_second() -> float:

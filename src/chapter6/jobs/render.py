@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chapter6.analysis.claims import Claim
-from chapter6.analysis.tables import flatten
+from chapter6.engine.run import Images
 from chapter6.files import write_text
-from chapter6.jobs.common import add_study_argument, study_of
-from chapter6.jobs.outputs import Outputs, json_or_none
-from chapter6.jobs.where import runs_in_mlflow
+from chapter6.jobs.common import add_study_argument, json_or_none, study_of
+from chapter6.jobs.locate import runs_in_mlflow
+from chapter6.jobs.outputs import Outputs
+from chapter6.registry import plain
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
 from chapter6.report.numbers import number
@@ -33,9 +34,10 @@ from chapter6.report.views import (
     SettingsView,
     TuningView,
 )
+from chapter6.settings import flatten
+from chapter6.study.drafts import OWN_KEYS
 from chapter6.study.plan import Experiment, Study, Variant
-from chapter6.study.references import with_references
-from chapter6.study.resolve import OWN_KEYS
+from chapter6.study.resolution import short_key, written
 
 log = logging.getLogger(__name__)
 
@@ -155,29 +157,39 @@ class _Outputs(Outputs):
         return describe(variants, list(levels(self.experiment.spec.sweep, OWN_KEYS)), words)
 
     def _variant_settings(self, variant: Variant, words: Strings) -> VariantSettings:
-        run = self.run(variant) or with_references(variant.run, lambda *_: words["settings"]["untuned"])
-        flat = flatten({key: value for key, value in run.items() if value is not None})
+        run = self.run(variant)
+        flat = flatten({key: value for key, value in written(run or variant.run).items() if value is not None})
+        flat |= {} if run else {short_key(key): words["settings"]["untuned"] for key in variant.taken.takes}
         own = (variant.label, variant.track, variant.replicates)
         if variant.search is None:
             return VariantSettings(*own, flat)
-        flat |= searches.search_settings(variant.search, variant.rounds)
-        return VariantSettings(*own, flat, searches.trainings(variant.search))
+        space = {short_key(key): plain(dimension) for key, dimension in variant.search.space.items()}
+        flat |= space | searches.search_settings(plain(variant.search), variant.rounds)
+        return VariantSettings(*own, flat, variant.search.trainings)
 
     def _tuning(self, words: Strings) -> TuningView | None:
-        tuning = next(iter(self.experiment.tunings.values()), None)
-        return searches.tuning_view(tuning.parameter, tuning.run, self.tuned, words) if tuning and self.tuned else None
+        rows = [searches.Tuned(t.of.label, t.of.run.settings[t.parameter], plain(tuned)) for t, tuned in self.tuned]
+        if not rows:
+            return None
+        run = self.tuned[0][0].run
+        share = run.data.validation if isinstance(run.data, Images) else 0.0
+        return searches.tuning_view(short_key(self.tuned[0][0].parameter), run.steps, share, rows, words)
 
     def _notes(self, words: Strings) -> Iterator[str]:
         """Yield what a reader must know: what diverged, and which optimum may lie outside of what was tried."""
         for kind, ended in (("outputs", self.records), ("search", self.trials)):
-            diverged = sum(each["outcome"] == "diverged" for each in ended)
+            diverged = sum(each.outcome == "diverged" for each in ended)
             if diverged:
                 yield words[kind]["diverged"].format(count=number(diverged), total=number(len(ended)))
         if self.tuned:
-            parameter = next(iter(self.experiment.tunings.values())).parameter
-            yield from searches.tuning_notes(parameter, self.tuned, words)
+            at_edge = [tuning.of.label for tuning, tuned in self.tuned if tuned.at_edge]
+            yield from searches.tuning_notes(short_key(self.tuned[0][0].parameter), at_edge, len(self.tuned), words)
         variants = self.experiment.variants
-        chosen = {variants[name].label: found for name, found in self.chosen.items() if found and variants[name].rounds}
+        chosen = {
+            variants[name].label: [each.edges for each in found]
+            for name, found in self.chosen.items()
+            if found and variants[name].rounds
+        }
         yield from searches.edge_notes(chosen, words)
 
     def _drawings(self) -> dict[str, str | None]:
@@ -200,7 +212,7 @@ def _unfinished(variants: Sequence[Variant], experiment: Experiment, words: Stri
 def _facts(study: Study, outputs: Sequence[_Outputs], words: Strings) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     config, text = study.config, words["colophon"]
     made = Made(
-        records=[record for output in outputs for record in output.records],
+        records=[vars(record) for output in outputs for record in output.records],
         trials=sum(len(output.trials) for output in outputs),
         commit=commit(),
         mnist=json_or_none(Path(config.data.directory) / "digest.json"),

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chapter6.data.mnist import load
+from chapter6.engine.execution import execute
+from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Outcome
 from chapter6.jobs.common import add_study_argument, experiment_of, study_of
 from chapter6.registry import StudyError
-from chapter6.study.assemble import execute, needs_mnist
-from chapter6.study.plan import Study, Variant, resolve
-from chapter6.study.resolve import drafts, merge, nested
+from chapter6.study.drafts import assign, drafts
+from chapter6.study.loading import resolve_variant
+from chapter6.study.plan import Study
+from chapter6.study.reading import parse_yaml
+from chapter6.study.resolution import short_key
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,36 +40,40 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Train one replicate and print what it came to."""
-    study = study_of(args)
-    variant = _variant(study, args)
-    dataset = load(Path(study.config.data.directory)) if needs_mnist(variant.run) else None
+    study = study_of(args, lenient=True)
+    trained = _run(study, args)
+    dataset = load(Path(study.config.data.directory)) if trained.needs_dataset else None
     streams = Streams(study.config.study_seed, args.replicate)
-    outcome = execute(variant.run, streams, dataset, progress=_ProgressLine(variant.run["steps"]))
+    outcome = execute(trained, streams, dataset, progress=_ProgressLine(trained.steps))
     sys.stdout.write(_report(outcome))
 
 
-def _variant(study: Study, args: Namespace) -> Variant:
-    """Return the variant with the changes of ``--set``, validated like any other."""
+def _run(study: Study, args: Namespace) -> Run:
+    """Return the variant's run with the changes of ``--set``, validated like any other."""
     experiment = experiment_of(study, args.experiment)
     if args.variant not in experiment.variants:
-        choices = ", ".join(experiment.variants)
-        raise StudyError(f"{args.experiment}: unknown variant {args.variant!r}; choose from {choices}")
+        raise StudyError(
+            f"{args.experiment}: unknown variant {args.variant!r}; choose from {', '.join(experiment.variants)}"
+        )
     if tuning := next((t for t in experiment.tunings.values() if t.tuned.name == args.variant), None):
-        advice = f"run {tuning.of.name!r} with --set {tuning.parameter}=VALUE"
+        advice = f"run {tuning.of.name!r} with --set {short_key(tuning.parameter)}=VALUE"
         raise StudyError(f"{args.variant!r} takes its {tuning.parameter} from a file of the study; {advice}")
     draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
-    settings = reduce(merge, (_assignment(text) for text in args.set), draft.settings)
-    return resolve(replace(draft, settings=settings), experiment.spec, study.config, "--set")
+    settings = reduce(lambda made, text: assign(made, *_assignment(text)), args.set, draft.settings)
+    return resolve_variant(replace(draft, settings=settings), experiment.spec, study.config, "--set").taken.resolved()
 
 
-def _assignment(text: str) -> dict[str, Any]:
+def _assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise StudyError(f"--set {text}: expected KEY=VALUE")
-    try:
-        return nested(key, yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise StudyError(f"--set {text}: not valid YAML: {' '.join(str(error).split())}") from None
+    return key, parse_yaml(value, f"--set {text}")
+
+
+def _replicate(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"a whole number from 0 on, not {text!r}")
+    return int(text)
 
 
 class _ProgressLine:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,19 @@ from typing import Any
 import numpy as np
 
 from chapter6.data.mnist import Dataset, load
+from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Curve, Outcome
 from chapter6.files import write_json
-from chapter6.search.spaces import Points, Space
-from chapter6.search.strategies import Strategy
-from chapter6.study.assemble import execute, needs_mnist
-from chapter6.study.known import Known
-from chapter6.study.records import write_curves
-from chapter6.study.searches import Trial, applied, curves_file, read_trials, tried
-from chapter6.study.sources import search_digest
-
-WORST = {"accuracy": 0.0, "loss": -np.log(10)}  # what a trial that diverged scores
+from chapter6.metrics import diverged_score
+from chapter6.registry import canonical, plain
+from chapter6.search.spaces import Points
+from chapter6.study.code import search_digest
+from chapter6.study.orders import SearchOrder, read_order
+from chapter6.study.paths import curves_file
+from chapter6.study.results import Folder, write_curves
+from chapter6.study.run_cache import RunCache
+from chapter6.study.searches import Round, Trial, applied, read_rounds, tried
 
 log = logging.getLogger(__name__)
 
@@ -38,62 +38,63 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def add_search_arguments(parser: ArgumentParser) -> None:
     """Declare what every job of a search is told."""
-    parser.add_argument("--run", required=True, type=json.loads, help="a trial's specification as JSON")
-    parser.add_argument("--search", required=True, type=json.loads, help="space, trials and strategy as JSON")
-    parser.add_argument("--replicate", required=True, type=int, help="which search")
-    parser.add_argument("--seed", required=True, type=int, help="the study's seed")
+    parser.add_argument("--order", required=True, type=Path, help="which search, as JSON")
     parser.add_argument("--data", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--output", required=True)
 
 
 def run(args: Namespace) -> None:
     """Write points and scores of the round, its curves first."""
-    dataset = load(args.data) if needs_mnist(args.run) else None
-    key, known = _identity(args, dataset), Known(args.known)
+    order = read_order(SearchOrder, args.order)
+    dataset = load(args.data) if order.run.needs_dataset else None
+    key, known = _identity(order, args.before, dataset), RunCache(args.known)
     if source := known.copy(key, args.output):
         log.info("the round is that of %s", source)
     else:
-        _train(args, dataset)
+        _train(order, args.before, args.output, dataset)
         known.add(key, args.output)
 
 
-def _identity(args: Namespace, dataset: Dataset | None) -> str:
+def files_of(names: Sequence[str]) -> Folder:
+    """Return rounds and their curves, each read when it is asked for."""
+    return Folder({name: Path(name) for file in names for name in (file, curves_file(file))})
+
+
+def _identity(order: SearchOrder, before: Sequence[str], dataset: Dataset | None) -> str:
     """Return a digest of everything that the round depends on, the rounds before it included."""
-    before = [sha256(Path(file).read_bytes()).hexdigest() for file in args.before]
-    data = dataset.digest if dataset else None
-    parts = [args.run, args.search, args.seed, args.replicate, before, data, search_digest()]
-    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    rounds = [sha256(Path(file).read_bytes()).hexdigest() for file in before]
+    data, sources = dataset.digest if dataset else None, search_digest(order.run, order.search)
+    parts = [order.run, order.search, order.seed, order.replicate, rounds, data, sources]
+    return sha256(canonical(parts).encode()).hexdigest()
 
 
-def _train(args: Namespace, dataset: Dataset | None) -> None:
-    streams = Streams(args.seed, args.replicate)
-    before = read_trials(args.before)
-    number = len(args.before) + 1
-    space = Space.of(args.search["space"])
+def _train(order: SearchOrder, before: Sequence[str], output: str, dataset: Dataset | None) -> None:
+    streams = Streams(order.seed, order.replicate)
+    tried_before, number = read_rounds(files_of(before), before), len(before) + 1
     curves: dict[tuple[str, str], Curve] = {}
     trials = []
-    for position, point in enumerate(_points(args, space, before, number, streams), start=len(before)):
-        values = space.values(point)
-        outcome = execute(applied(args.run, values), streams.within(f"trial-{position}"), dataset, data_streams=streams)
-        score = _score(outcome, args.search["metric"])
-        trials.append(Trial(position, number, point.tolist(), values, score, outcome.status, outcome.steps))
+    for position, point in enumerate(_points(order, tried_before, number, streams), start=len(tried_before)):
+        values = order.search.cube.values(point)
+        own = streams.within(f"trial-{position}")
+        outcome = execute(applied(order.run, values), own, dataset, data_streams=streams)
+        score = _score(outcome, order.search.metric)
+        trials.append(Trial(position, number, tuple(point.tolist()), values, score, outcome.status, outcome.steps))
         curves |= {(str(position), "/".join(name)): curve for name, curve in outcome.curves.items()}
     log.info("round %d: %d trials, best score %.4g", number, len(trials), max(trial.score for trial in trials))
-    digest = write_curves(curves_file(args.output), curves)
-    write_json(args.output, {"round": number, "curves": digest, "trials": [asdict(trial) for trial in trials]})
+    write_json(output, plain(Round(number, write_curves(curves_file(output), curves), tuple(trials))))
 
 
-def _points(args: Namespace, space: Space, before: list[Trial], number: int, streams: Streams) -> Points:
+def _points(order: SearchOrder, before: Sequence[Trial], number: int, streams: Streams) -> Points:
     """Propose the points of this round, from its own random stream."""
-    strategy = Strategy.build(args.search["strategy"])
-    count = strategy.rounds(args.search["trials"])[number - 1]
-    points, scores = tried(before, len(space))
-    return strategy.propose(count, len(space), points, scores, streams(f"points/round-{number}"))
+    search, (points, scores) = order.search, tried(before, order.search.size)
+    assert search.strategy is not None, "a replay has no rounds of its own"
+    count = search.rounds[number - 1]
+    return search.strategy.propose(count, search.size, points, scores, streams(f"points/round-{number}"))
 
 
 def _score(outcome: Outcome, metric: str) -> float:
     """Return the final validation metric, higher being better."""
     curve: Any = outcome.curves.get(("validation", metric))
     if outcome.status == "diverged" or curve is None or not np.isfinite(curve.values[-1]):
-        return float(WORST[metric])
+        return diverged_score(metric)
     return float(curve.values[-1]) if metric == "accuracy" else -float(curve.values[-1])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from chapter6.analysis.tables import summary_table
 from chapter6.files import replacing
-from chapter6.jobs.common import add_experiment_arguments, experiment_of, study_of
+from chapter6.jobs.common import add_experiment_arguments, conditions, experiment_of, folder_of, study_of
 from chapter6.registry import StudyError
-from chapter6.sharing.contents import Folder, planned
-from chapter6.study.gathering import UnreadableError, tables_of
-from chapter6.study.paths import replicate_files
+from chapter6.study.gathering import tables_of
 from chapter6.study.plan import Experiment, Study
+from chapter6.study.results import UnreadableError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,7 +24,7 @@ def run(args: Namespace) -> None:
     experiment = experiment_of(study, args.experiment)
     paths = study.paths
     try:
-        tables = tables_of(Folder({name: Path(name) for name in planned(study)}), paths, experiment)
+        tables = tables_of(folder_of(study), experiment, conditions(study))
     except UnreadableError as error:
         raise StudyError(f"{error}; {_way_out(study, experiment, error.file)}") from None
     for kind, table in tables.items():
@@ -39,11 +37,9 @@ def run(args: Namespace) -> None:
 def _way_out(study: Study, experiment: Experiment, file: str) -> str:
     """Say how a file is made again; of a replicate, Snakemake knows only the record of the job that trains it."""
     config, made, what = study.config, file, "it and what follows from it"
-    for batch in study.batches[experiment.id].values():
-        for block in batch.blocks:
-            folder = study.paths.run_folder(experiment.id, block.variant.name)
-            if file in {replicate_files(folder, number)[1] for number in range(block.first, block.last + 1)}:
-                made, what = study.paths.trained(experiment.id, batch.name), "of its runs those that are not whole"
+    for planned in experiment.runs():
+        if file in planned.files:
+            made, what = study.job_of(planned), "of its runs those that are not whole or not these"
     asked = f" preset={config.preset}" * study.is_preview + f" only={','.join(config.selected)}" * bool(config.selected)
     start = f"snakemake --cores all --forcerun {made}{asked and ' --config' + asked}"
     return f"`{start}` makes {what} again"

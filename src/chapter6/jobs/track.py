@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import cache, partial, reduce
+from functools import cache, cached_property, partial, reduce
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -19,20 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from chapter6.analysis.tables import flatten
 from chapter6.files import read_json, write_json
-from chapter6.jobs.common import add_experiment_arguments, experiment_of, study_of
-from chapter6.registry import StudyError
+from chapter6.jobs.common import add_experiment_arguments, conditions, experiment_of, folder_of, study_of
+from chapter6.registry import StudyError, canonical, plain
+from chapter6.settings import flatten
+from chapter6.study.gathering import resolved
 from chapter6.study.paths import replicate_files
-from chapter6.study.plan import Experiment, Study, Variant, canonical
-from chapter6.study.records import is_trained, read_curves
-from chapter6.study.references import dereferenced
-from chapter6.study.searches import read_trials
+from chapter6.study.plan import Experiment, PlannedRun, PlannedSearch, Study, Variant
+from chapter6.study.resolution import written
+from chapter6.study.results import Conditions, Folder, RunRecord, read_curves, read_run
+from chapter6.study.searches import Chosen, read_chosen, read_rounds
 from chapter6.tracking.entries import NOTE, Content, Data, Entry, Points, digest, thinned
 
 log = logging.getLogger(__name__)
-
-Record = Mapping[str, Any]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -77,13 +75,12 @@ class Gathering:
                 yield from (self._replicate(variant, record, origin) for record in records)
         everything = [record for records in trained.values() for record in records]
         if everything:
-            ends = [_start(record) + timedelta(seconds=record["seconds"]) for record in everything]
-            yield self._summary(max(ends), origin)
+            yield self._summary(max(record.end for record in everything), origin)
 
     def finished(self, name: str, replicate: int) -> Entry:
         """Return one replicate by itself: its variant has an entry when its replicates are all there."""
         variant = self.experiment.variants[name]
-        if (record := self._record(variant, replicate)) is None:
+        if (record := self._record(self.experiment.run(variant, replicate))) is None:
             raise StudyError("not trained as planned")
         return replace(self._replicate(variant, record, _origin()), parent=None)
 
@@ -91,92 +88,93 @@ class Gathering:
         """Yield every variant that has a finished search, its searches (trials are a table), and the summary."""
         ends = []
         for variant in self.experiment.variants.values():
-            files = _existing(
-                self.study.paths.chosen(self.experiment.id, variant.name, replicate)
-                for replicate in range(variant.replicates)
-            )
-            if not files:
+            finished = [p for p in self.experiment.searches_of(variant) if Path(p.chosen).is_file()]
+            if not finished:
                 continue
-            starts = [_modified(file) for file in files]
+            chosen = [read_chosen(self.files, planned) for planned in finished]
+            starts = [_modified(Path(planned.chosen)) for planned in finished]
             ends += starts
-            keys = [digest([canonical(variant.search), read_json(file)]) for file in files]
+            keys = [digest([canonical(variant.search), plain(each)]) for each in chosen]
             tags, slot = self._tags(variant), f"variant/{variant.name}"
-            yield Entry(
-                slot, variant.name, digest(keys), min(starts), 0, partial(_settings_only, variant), tags, origin
-            )
-            for file, start, key in zip(files, starts, keys, strict=True):
-                number = file.parent.name.removeprefix("search-")
+            load = partial(Content, self._params(variant))
+            yield Entry(slot, variant.name, digest(keys), min(starts), 0, load, tags, origin)
+            for planned, each, start, key in zip(finished, chosen, starts, keys, strict=True):
+                number = planned.replicate
                 yield Entry(
                     slot=f"replicate/{variant.name}/{number}",
                     name=f"{variant.name} search {number}",
                     key=key,
                     started=start,
                     seconds=0,
-                    load=partial(self._search, variant, file),
-                    tags=tags | {"replicate": number, "outcome": "finished"},
+                    load=partial(self._search, planned, each),
+                    tags=tags | {"replicate": str(number), "outcome": "finished"},
                     origin=origin,
                     parent=slot,
                 )
         if ends:
             yield self._summary(max(ends), origin)
 
-    def _search(self, variant: Variant, chosen: Path) -> Content:
+    def _search(self, planned: PlannedSearch, chosen: Chosen) -> Content:
         """Return a search's settings, scores by trial, test results, and its rounds as tables."""
-        rounds = sorted(chosen.parent.glob("round-*.json"), key=lambda file: int(file.stem.split("-")[1]))
-        trials = read_trials([str(file) for file in rounds])
-        scores = np.array([trial.score for trial in trials])
-        result = read_json(chosen)
-        metrics = {f"final/test/{name}": thinned([0], [value]) for name, value in result["test"].items()}
+        scores = np.array([trial.score for trial in read_rounds(self.files, planned.rounds)])
+        metrics = {f"final/test/{name}": thinned([0], [value]) for name, value in chosen.test.items()}
         if len(scores):
             metrics["trial/score"] = thinned(np.arange(len(scores)), scores)
             metrics["trial/best_score"] = thinned(np.arange(len(scores)), np.maximum.accumulate(scores))
-        params = _params(variant) | {f"chosen.{name}": value for name, value in result["values"].items()}
-        return Content(params, metrics, {"": [chosen, *rounds]})
+        params = self._params(planned.variant) | {f"chosen.{name}": value for name, value in chosen.values.items()}
+        return Content(params, metrics, {"": [Path(planned.chosen), *map(Path, planned.rounds)]})
 
-    def _records(self, variant: Variant) -> list[Record]:
+    def _records(self, variant: Variant) -> list[RunRecord]:
         """Return the records of planned replicates that are trained, their two files whole and matching."""
-        read = {replicate: self._record(variant, replicate) for replicate in range(variant.replicates)}
+        read = {p.replicate: self._record(p) for p in self.experiment.runs_of(variant)}
         missing = [str(replicate) for replicate, record in read.items() if record is None]
         if missing:
             log.warning("%s: left out, not trained as planned: %s", variant.name, ", ".join(missing))
         return [record for record in read.values() if record is not None]
 
-    def _record(self, variant: Variant, replicate: int) -> Record | None:
-        folder = self.study.paths.run_folder(self.experiment.id, variant.name)
+    def _record(self, planned: PlannedRun) -> RunRecord | None:
         try:
-            planned = [json.loads(canonical(dereferenced(variant.run))), self.study.config.study_seed]
-            record: Record = read_json(replicate_files(folder, replicate)[1])
-            is_planned = [record["run"], record["seed"]] == planned
-            return record if is_planned and is_trained(folder, replicate, record["key"]) else None
-        except (OSError, ValueError, LookupError, TypeError, StudyError):
+            run = resolved(planned.variant, self.files)
+            return read_run(self.files, planned, run, self.under)[0]
+        except StudyError:
             return None
 
-    def _parent(self, variant: Variant, records: Sequence[Record], origin: Mapping[str, str]) -> Entry:
-        diverged = sum(record["outcome"] == "diverged" for record in records)
+    @cached_property
+    def under(self) -> Conditions:
+        """What current runs depend on."""
+        return conditions(self.study, is_strict=False)
+
+    @cached_property
+    def files(self) -> Folder:
+        """What there is of the study."""
+        return folder_of(self.study)
+
+    def _parent(self, variant: Variant, records: Sequence[RunRecord], origin: Mapping[str, str]) -> Entry:
+        diverged = sum(record.outcome == "diverged" for record in records)
         return Entry(
             slot=f"variant/{variant.name}",
             name=variant.name,
-            key=digest([record["key"] for record in records]),
-            started=min(_start(record) for record in records),
-            seconds=sum(record["seconds"] for record in records),
+            key=digest([record.key for record in records]),
+            started=min(record.start for record in records),
+            seconds=sum(record.seconds for record in records),
             load=partial(self._means, variant, records),
             tags=self._tags(variant) | {"replicates": str(len(records)), "diverged": str(diverged)},
             origin=origin,
             data=self._data(records[0]),
         )
 
-    def _replicate(self, variant: Variant, record: Record, origin: Mapping[str, str]) -> Entry:
-        number = record["replicate"]
-        environment = {f"environment.{name}": text for name, text in record["environment"].items()}
-        of_record = {name: str(record[name]) for name in ("seed", "sources")}
+    def _replicate(self, variant: Variant, record: RunRecord, origin: Mapping[str, str]) -> Entry:
+        number = record.replicate
+        environment = {f"environment.{name}": text for name, text in record.environment.items()}
+        of_record = {"seed": str(record.seed), "sources": record.sources}
         return Entry(
             slot=f"replicate/{variant.name}/{number}",
             name=f"{variant.name} replicate {number}",
-            key=record["key"],
-            started=_start(record),
-            seconds=record["seconds"],
+            key=record.key,
+            started=record.start,
+            seconds=record.seconds,
             load=partial(self._curves, variant, number),
-            tags=self._tags(variant) | {"replicate": str(number), "outcome": record["outcome"]},
+            tags=self._tags(variant) | {"replicate": str(number), "outcome": record.outcome},
             origin={**origin, **environment, **of_record, "job": self._job(variant, number)},
             parent=f"variant/{variant.name}",
             data=self._data(record),
@@ -205,13 +203,13 @@ class Gathering:
         """Return a replicate's settings, curves and last values, and its two files."""
         files = replicate_files(self.study.paths.run_folder(self.experiment.id, variant.name), replicate)
         curves = _numbers(files[0])
-        return Content(_params(variant), _lines(curves) | _finals([curves]), {"": [Path(f) for f in files]})
+        return Content(self._params(variant), _lines(curves) | _finals([curves]), {"": [Path(f) for f in files]})
 
-    def _means(self, variant: Variant, records: Sequence[Record]) -> Content:
+    def _means(self, variant: Variant, records: Sequence[RunRecord]) -> Content:
         """Return a variant's settings and the means of its replicates' curves and last values."""
         folder = self.study.paths.run_folder(self.experiment.id, variant.name)
-        curves = [_numbers(replicate_files(folder, record["replicate"])[0]) for record in records]
-        return Content(_params(variant), _lines(_mean_curves(curves)) | _finals(curves))
+        curves = [_numbers(replicate_files(folder, record.replicate)[0]) for record in records]
+        return Content(self._params(variant), _lines(_mean_curves(curves)) | _finals(curves))
 
     def _tags(self, variant: Variant) -> dict[str, str]:
         claims = [
@@ -226,18 +224,18 @@ class Gathering:
             "claims": " ".join(claims),
         }
 
-    def _data(self, record: Record) -> Data | None:
+    def _data(self, record: RunRecord) -> Data | None:
         config = self.study.config.data
-        profile = {f"{split} examples": size for split, size in config.sizes}
-        return Data("MNIST", record["data"], config.directory, profile) if record["data"] else None
+        profile = {f"{split} examples": size for split, size in vars(config.sizes).items()}
+        return Data("MNIST", record.data, config.directory, profile) if record.data else None
 
     def _job(self, variant: Variant, replicate: int) -> str:
         """Return the job that trains the replicate, by its output file."""
-        for batch in self.study.batches[self.experiment.id].values():
-            for block in batch.blocks:
-                if block.variant.name == variant.name and block.first <= replicate <= block.last:
-                    return self.study.paths.trained(self.experiment.id, batch.name)
-        raise LookupError(f"{variant.name} has no replicate {replicate}")
+        return self.study.job_of(self.experiment.run(variant, replicate))
+
+    def _params(self, variant: Variant) -> dict[str, Any]:
+        axes = {f"axis.{level.axis}": level.value for level in variant.levels}
+        return flatten(written(resolved(variant, self.files))) | variant.searched | axes
 
 
 def _numbers(file: str) -> dict[str, Points]:
@@ -274,11 +272,6 @@ def _finals(replicates: Sequence[Mapping[str, Points]]) -> dict[str, Points]:
     return {name: thinned([0], [np.mean(values)]) for name, values in last.items() if values}
 
 
-def _params(variant: Variant) -> dict[str, Any]:
-    search = flatten({"search": variant.search}) if variant.search else {}
-    return flatten(dereferenced(variant.run)) | search | {f"axis.{axis}": level for axis, level in variant.axes.items()}
-
-
 def _concerns(patterns: Collection[str], variant: str) -> bool:
     """Whether a check that names ``patterns`` reads the variant; one that names none reads all."""
     return not patterns or any(fnmatchcase(variant, pattern) for pattern in patterns)
@@ -288,16 +281,8 @@ def _existing(files: Any) -> list[Path]:
     return [path for path in map(Path, files) if path.is_file()]
 
 
-def _settings_only(variant: Variant) -> Content:
-    return Content(_params(variant))
-
-
 def _modified(file: Path) -> datetime:
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)
-
-
-def _start(record: Record) -> datetime:
-    return datetime.fromisoformat(record["started"])
 
 
 @cache

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from argparse import ArgumentParser, Namespace
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from chapter6.data.mnist import Dataset, load
+from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
-from chapter6.study.assemble import execute, needs_mnist
-from chapter6.study.resolve import merge, nested
+from chapter6.registry import plain
+from chapter6.study.orders import TuningOrder, read_order
+from chapter6.study.tunings import Candidate, Tuned
 
 TUNING_REPLICATE = 1_000_000  # far from every replicate that is judged
 
@@ -22,31 +24,24 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--run", required=True, type=json.loads, help="the run's specification as JSON")
-    parser.add_argument("--parameter", required=True, help="dotted setting to choose")
-    parser.add_argument("--candidate", required=True, type=float, action="append")
-    parser.add_argument("--seed", required=True, type=int, help="the study's seed")
+    parser.add_argument("--order", required=True, type=Path, help="what is to be chosen, as JSON")
     parser.add_argument("--data", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--output", required=True)
 
 
 def run(args: Namespace) -> None:
     """Write the candidate with the lowest validation loss, and what every candidate came to."""
-    dataset = load(args.data) if needs_mnist(args.run) else None
-    trials = [_trial(args, candidate, dataset) for candidate in sorted(args.candidate)]
-    best = min(trials, key=lambda trial: inf if trial["loss"] is None else trial["loss"])
-    at_edge = best["value"] in (trials[0]["value"], trials[-1]["value"])
-    if at_edge:
-        log.warning("%s = %g lies at the edge of what was tried", args.parameter, best["value"])
-    write_json(
-        args.output, {"parameter": args.parameter, "value": best["value"], "at_edge": at_edge, "candidates": trials}
-    )
+    order = read_order(TuningOrder, args.order)
+    dataset = load(args.data) if order.run.needs_dataset else None
+    tuned = Tuned.of(order.parameter, [_trial(order, value, dataset) for value in sorted(order.candidates)])
+    if tuned.at_edge:
+        log.warning("%s = %g lies at the edge of what was tried", order.parameter, tuned.value)
+    write_json(args.output, plain(tuned))
 
 
-def _trial(args: Namespace, candidate: float, dataset: Dataset | None) -> dict[str, Any]:
-    changed = merge(args.run, nested(args.parameter, candidate))
-    outcome = execute(changed, Streams(args.seed, TUNING_REPLICATE), dataset)
+def _trial(order: TuningOrder, value: float, dataset: Dataset | None) -> Candidate:
+    outcome = execute(order.run.changed(order.parameter, value), Streams(order.seed, TUNING_REPLICATE), dataset)
     curve = outcome.curves.get(("validation", "loss"))
-    loss = float(curve.values[-1]) if curve and outcome.status == "finished" else inf
-    log.info("%s = %g: validation loss %g", args.parameter, candidate, loss)
-    return {"value": candidate, "loss": loss if isfinite(loss) else None, "outcome": outcome.status}
+    loss = float(np.asarray(curve.values[-1])) if curve and outcome.status == "finished" else inf
+    log.info("%s = %g: validation loss %g", order.parameter, value, loss)
+    return Candidate(value, loss if isfinite(loss) else None, outcome.status)

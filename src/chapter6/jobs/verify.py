@@ -14,9 +14,9 @@ from chapter6.jobs.export import code
 from chapter6.registry import StudyError
 from chapter6.sharing import wording
 from chapter6.sharing.archive import Archive, changed, opened
-from chapter6.sharing.bits import Side
 from chapter6.sharing.checks import examine
 from chapter6.sharing.comparison import compare
+from chapter6.sharing.run_comparison import Side
 
 UNPRINTED = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 

@@ -12,7 +12,13 @@ from chapter6.report.views import Fact, Row, SettingsView, TableView
 
 MOST_ROWS = 24  # with more variants, the axes and levels are shown in their place
 
-NEUTRAL = {"members": 1, "data.validation": 0}  # values that change nothing and are not worth a line
+NEUTRAL = {
+    "members": 1,
+    "data.validation": 0,
+    "loss": "softmax_cross_entropy",
+    "network.dropout.form": "standard",
+    "penalties": [],
+}  # values that change nothing and are not worth a line
 
 Flat = Mapping[str, Any]  # settings under dotted keys, a part's kind under the part's own name
 
@@ -118,12 +124,12 @@ def value_text(value: Any, words: Strings) -> str:
 
 
 def recorded(records: Sequence[Mapping[str, Any]], words: Strings) -> str:
-    """Say what is measured and when; a record's steps are triples (first, every, last)."""
+    """Say what is measured and when; schedules are those of a resolved run."""
     phrases = []
     for record in records:
         measure = record["measure"]
         splits = ", ".join(term(split, words) for split in measure.get("splits", ()))
-        times = "; ".join(_when(step, words) for step in record["steps"])
+        times = "; ".join(_when((at["first"], at["every"], at["last"]), words) for at in record["at"])
         place = f" ({splits})" if splits else ""
         phrases.append(f"{term(measure['kind'], words)}{place} {times}")
     return "\n".join(phrases)
@@ -138,11 +144,9 @@ def _when(steps: Sequence[int], words: Strings) -> str:
 
 def _relevant(values: Flat) -> dict[str, Any]:
     """Leave out what plays no part in the run: data for a point on a surface, batches where nothing is trained."""
-    idle: tuple[str, ...] = ("data", "sampling", "batch_size") if "surface" in values else ("start",)
+    idle: tuple[str, ...] = ("data", "loss", "sampling", "batch_size") if "surface" in values else ()
     if values.get("steps") == 0:
         idle += ("sampling", "batch_size", "steps")
-    if values.get("data.source") == "mnist":
-        idle += ("data.inputs",)
     return {
         key: value
         for key, value in values.items()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chapter6.registry import StudyError
+
 Points = NDArray[np.float64]  # (points, dimensions), each coordinate in [0, 1]
+ROUNDING = 1e-9  # of a value, since a range's end comes out of a logarithm
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,21 @@ class Dimension:
     high: float
     scale: Literal["log", "linear"] = "log"
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise StudyError(f"low must be below high, but low is {self.low:g} and high is {self.high:g}")
+        if self.scale == "log" and self.low <= 0:
+            raise StudyError(f"a log scale needs low above 0, but low is {self.low:g}; or choose scale: linear")
+
     def value(self, position: float) -> float:
         """Return the value at ``position`` in [0, 1]."""
         if self.scale == "linear":
             return self.low + position * (self.high - self.low)
         return exp(log(self.low) + position * (log(self.high) - log(self.low)))
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the range, but for rounding."""
+        return self.low - ROUNDING * abs(value) <= value <= self.high + ROUNDING * abs(value)
 
 
 @dataclass(frozen=True)
@@ -34,11 +47,6 @@ class Space:
 
     dimensions: Mapping[str, Dimension]
 
-    @classmethod
-    def of(cls, plain: Mapping[str, Mapping[str, Any]]) -> Space:
-        """Build a space from plain data: a dotted hyper-parameter's low, high and scale."""
-        return cls({name: Dimension(**bounds) for name, bounds in plain.items()})
-
     def __len__(self) -> int:
         return len(self.dimensions)
 
@@ -46,3 +54,7 @@ class Space:
         """Return the hyper-parameters at a point of the unit cube."""
         pairs = zip(self.dimensions.items(), point, strict=True)
         return {name: dimension.value(float(position)) for (name, dimension), position in pairs}
+
+    def holds(self, values: Mapping[str, float]) -> bool:
+        """Whether a point is one of the space: the same settings, each within its range."""
+        return set(values) == set(self.dimensions) and all(self.dimensions[k].holds(v) for k, v in values.items())

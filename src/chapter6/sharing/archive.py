@@ -13,15 +13,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from chapter6.registry import Index, StudyError
-from chapter6.study.plan import canonical
-from chapter6.study.schema import Model, parse
+from chapter6.registry import Index, StudyError, canonical, plain
+from chapter6.study.schema import parse
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -38,14 +38,16 @@ BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOF
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Entry(Model):
+@dataclass(frozen=True, kw_only=True)
+class Entry:
     """A file as it was packed."""
 
     size: Index
     sha256: Digest
 
 
-class Environment(Model):
+@dataclass(frozen=True, kw_only=True)
+class Environment:
     """Where so many runs were trained."""
 
     python: str
@@ -56,7 +58,8 @@ class Environment(Model):
     runs: Index
 
 
-class Facts(Model):
+@dataclass(frozen=True, kw_only=True)
+class Facts:
     """What the files of a study tell in sum; ``trained`` is when the first run began and the last one ended."""
 
     preset: str
@@ -65,14 +68,15 @@ class Facts(Model):
     experiments: tuple[str, ...]
     runs: Index
     searches: Index
-    verdicts: dict[str, Index]
+    verdicts: Mapping[str, Index]
     trained: tuple[str, ...]
     data: tuple[str, ...]
     sources: tuple[str, ...]
     environments: tuple[Environment, ...]
 
 
-class Sources(Model):
+@dataclass(frozen=True, kw_only=True)
+class Sources:
     """Digests of the code that trains, searches and judges."""
 
     training: Digest
@@ -80,17 +84,19 @@ class Sources(Model):
     analysis: Digest
 
 
-class Made(Model):
+@dataclass(frozen=True, kw_only=True)
+class Made:
     """Who packed it: what the files alone do not tell."""
 
     chapter6: str
     commit: str
     sources: Sources
-    versions: dict[str, str]
+    versions: Mapping[str, str]
     system: str
 
 
-class Manifest(Model):
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
     """What an archive says of itself.
 
     ``unfinished`` lists what was wrong with the study when it was packed, nothing in a finished one.
@@ -100,13 +106,13 @@ class Manifest(Model):
     study: Facts
     made: Made
     unfinished: tuple[str, ...]
-    files: dict[str, Entry]
+    files: Mapping[str, Entry]
     digest: Digest
 
     @property
     def own_digest(self) -> str:
         """SHA-256 over everything else, as canonical JSON."""
-        return sha256(canonical(self.model_dump(mode="json", exclude={"digest"})).encode()).hexdigest()
+        return sha256(canonical({k: v for k, v in vars(self).items() if k != "digest"}).encode()).hexdigest()
 
 
 class Archive(Mapping[str, bytes]):
@@ -140,7 +146,7 @@ def write_archive(
             content = files[name]
             entries[name] = {"size": len(content), "sha256": sha256(content).hexdigest()}
             file.writestr(_member(name), content)
-        told = {"format": FORMAT, "study": study.model_dump(mode="json"), "made": made.model_dump(mode="json")}
+        told = {"format": FORMAT, "study": plain(study), "made": plain(made)}
         told |= {"unfinished": list(unfinished), "files": entries}
         digest = sha256(canonical(told).encode()).hexdigest()
         file.writestr(_member(MANIFEST), json.dumps({**told, "digest": digest}, indent=1, allow_nan=False) + "\n")

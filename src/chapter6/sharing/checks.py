@@ -7,12 +7,10 @@ changes a number has to change everything that follows from it, down to the curv
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
 
@@ -21,25 +19,23 @@ import numpy as np
 from chapter6.analysis.claims import judge_claim
 from chapter6.analysis.tables import summary_table
 from chapter6.registry import StudyError
-from chapter6.report.searches import lies_in
-from chapter6.sharing.again import Problems, read_table, short, summary_problems, table_problems, verdict_problems
 from chapter6.sharing.archive import Facts
-from chapter6.sharing.contents import (
-    CONFIG,
-    DATA,
-    TABLES,
-    RunFile,
-    facts,
-    planned,
-    rounds_of,
-    runs_of,
-    searches_of,
-    study_in,
+from chapter6.sharing.contents import CONFIG, DATA, facts, names_of, study_in
+from chapter6.sharing.rederivation import (
+    Problems,
+    read_table,
+    short,
+    summary_problems,
+    table_problems,
+    verdict_problems,
 )
-from chapter6.study.gathering import Files, dereferenced, tables_of, trial_curves_in, trials_of
-from chapter6.study.plan import Experiment, Study, canonical
-from chapter6.study.records import identity
-from chapter6.study.searches import best_of, curves_file
+from chapter6.study.code import training_digest
+from chapter6.study.gathering import resolved, tables_of
+from chapter6.study.paths import TABLES, curves_file
+from chapter6.study.plan import Experiment, PlannedRun, PlannedSearch, Study
+from chapter6.study.results import Conditions, Files, UnreadableError, read_run
+from chapter6.study.searches import best_of, read_chosen, read_round, read_rounds, read_trial_curves
+from chapter6.study.tunings import Tuned, read_tuned
 
 CHECKS = {
     "settings": "the settings can be read",
@@ -65,11 +61,11 @@ class Examined:
         return [f"{check}: {text}" for check, texts in self.problems.items() for text in texts]
 
 
-def examine(files: Files, stated: Facts, sources: str | None = None, same_code: bool = True) -> Examined:
+def examine(files: Files, stated: Facts, same_code: bool = True, is_own: bool = False) -> Examined:
     """Check the files of a study; ``stated`` are the facts that the manifest tells.
 
-    ``sources`` is the digest of the code that must have trained the runs (any if None). Words of verdicts are only
-    compared where the ``same_code`` judges again.
+    Words of verdicts are only compared where the ``same_code`` judges again; of one's ``is_own`` study the runs must
+    have been trained by the code that stands here.
     """
     try:
         study = study_in(files, stated.preset)
@@ -77,7 +73,7 @@ def examine(files: Files, stated: Facts, sources: str | None = None, same_code: 
         return Examined(None, {"settings": [_told(error)]})
     checks: dict[str, Callable[[], Problems]] = {
         "complete": partial(_complete, study, files),
-        "runs": partial(_runs, study, files, sources),
+        "runs": partial(_runs, study, files, is_own),
         "tables": partial(_tables, study, files),
         "verdicts": partial(_verdicts, study, files, same_code),
         "page": partial(_page, study, files),
@@ -111,7 +107,7 @@ def _each(study: Study, check: Callable[[Experiment], Problems]) -> Problems:
 
 
 def _complete(study: Study, files: Files) -> Problems:
-    wanted = dict.fromkeys(planned(study))
+    wanted = dict.fromkeys(names_of(study))
     missing: dict[str, list[str]] = defaultdict(list)
     for name in wanted:
         if name not in files:
@@ -136,90 +132,76 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _runs(study: Study, files: Files, sources: str | None) -> Problems:
+def _runs(study: Study, files: Files, same_code: bool) -> Problems:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    used: dict[str, set[str]] = {"data": set(), "sources": set()}
-    for run in runs_of(study):
-        if run.record in files and run.curves in files:
-            for problem in _guarded(partial(_run, study, files, run, used)):
-                found[run.experiment, problem].append(f"{run.variant.name} {run.replicate}")
-    for (experiment, problem), names in found.items():
-        yield f"{experiment}: {problem}: {some(names)}"
-    if DATA in files:
-        used["data"].add(json.loads(files[DATA])["digest"])
-    for name, digests in used.items():
-        if len(digests) > 1:
-            yield f"not all runs have the same {name}: digests {some(sorted(d[:12] for d in digests))}"
-    if sources and used["sources"] - {sources}:
-        yield "runs were trained by other code than stands here now (make study trains them again)"
+    data = json.loads(files[DATA])["digest"] if DATA in files else None
+    under = Conditions(study.config.study_seed, data, training_digest if same_code else None)
+    used: set[str | None] = {data}
+    for experiment in study.experiments.values():
+        for planned in experiment.runs():
+            if all(name in files for name in planned.files):
+                for problem in _guarded(partial(_run, files, planned, under, used)):
+                    found[experiment.id, problem].append(f"{planned.variant.name} {planned.replicate}")
+    for (name, problem), names in found.items():
+        yield f"{name}: {problem}: {some(names)}"
+    if len(digests := used - {None}) > 1:
+        yield f"not all runs have the same data: digests {some(sorted(str(d)[:12] for d in digests))}"
     yield from _each(study, partial(_tunings, study, files))
-    yield from _each(study, partial(_searches, study, files))
+    yield from _each(study, partial(_searches, files))
 
 
-def _run(study: Study, files: Files, run: RunFile, used: Mapping[str, set[str]]) -> Problems:
-    record, seed = json.loads(files[run.record]), study.config.study_seed
-    planned_run = json.loads(canonical(dereferenced(run.variant.run, files)))
-    if record["run"] != planned_run:
-        yield "trained with other settings"
-    place = {"experiment": run.experiment, "variant": run.variant.name, "replicate": run.replicate, "seed": seed}
-    for key, wanted in place.items():
-        if record[key] != wanted:
-            yield f"the record tells of {key} {record[key]!r}"
-    if record["key"] != identity(record["run"], seed, run.replicate, record["data"], record["sources"]):
-        yield "the key is not that of the run"
-    if record["curves"] != sha256(files[run.curves]).hexdigest():
-        yield "the curves are not those that the record describes"
-    used["sources"].add(record["sources"])
-    used["data"] |= {record["data"]} - {None}
+def _run(files: Files, planned: PlannedRun, under: Conditions, used: set[str | None]) -> Problems:
+    try:
+        record, _ = read_run(files, planned, resolved(planned.variant, files), under)
+    except UnreadableError as error:
+        yield str(error.problem).removeprefix(f"{error.file}: ")
+        return
+    used.add(record.data)
+    used.discard(None)
 
 
 def _tunings(study: Study, files: Files, experiment: Experiment) -> Problems:
     """Compare what was chosen on validation data with what every candidate came to."""
-    for of in experiment.tunings:
+    for of, planned in experiment.tunings.items():
         name = study.paths.tuning(experiment.id, of)
         if name in files:
-            tuning = json.loads(files[name])
-            best = min(tuning["candidates"], key=lambda tried: math.inf if tried["loss"] is None else tried["loss"])
-            if tuning["value"] != best["value"]:
-                yield f"{name}: {tuning['value']} was chosen, and {best['value']} has the lowest loss"
+            tuned = read_tuned(files, name, planned)
+            best = Tuned.of(tuned.parameter, tuned.candidates)
+            if tuned.value != best.value:
+                yield f"{name}: {tuned.value} was chosen, and {best.value} has the lowest loss"
 
 
-def _searches(study: Study, files: Files, experiment: Experiment) -> Problems:
-    for variant, replicate in searches_of(experiment):
-        search = variant.search or {}
-        source = experiment.variants[search["replay"]["of"]] if search["replay"] else variant
-        rounds = rounds_of(study.paths, experiment, source, replicate)
-        chosen = study.paths.chosen(experiment.id, variant.name, replicate)
-        if all(name in files for name in (*rounds, *map(curves_file, rounds), chosen)):
-            check = partial(_search, files, search, source.rounds, rounds, json.loads(files[chosen]))
-            yield from _named(f"{experiment.id}: {variant.name} {replicate}", check)
+def _searches(files: Files, experiment: Experiment) -> Problems:
+    for planned in experiment.searches():
+        if all(name in files for name in (*planned.sources, *map(curves_file, planned.sources), planned.chosen)):
+            source = planned.search.replay.of if planned.search.replay else planned.variant.name
+            check = partial(_search, files, planned, experiment.variants[source].rounds)
+            yield from _named(f"{experiment.id}: {planned.variant.name} {planned.replicate}", check)
 
 
-def _search(
-    files: Files, search: Mapping[str, Any], planned: Sequence[int], rounds: Sequence[str], chosen: Mapping[str, Any]
-) -> Problems:
+def _search(files: Files, planned: PlannedSearch, sizes: Sequence[int]) -> Problems:
     """Compare rounds with what was planned, scores with curves, and what was chosen with what was tried."""
-    by_round = [trials_of(json.loads(files[name])) for name in rounds]
-    if [len(trials) for trials in by_round] != planned:
-        yield f"rounds of {[len(trials) for trials in by_round]} trials, and {planned} were planned"
-    trials = [trial for of_round in by_round for trial in of_round]
-    curves = {number: c for name in rounds for number, c in trial_curves_in(files[curves_file(name)]).items()}
-    sign = 1 if search["metric"] == "accuracy" else -1
+    search, chosen = planned.search, read_chosen(files, planned)
+    by_round = [len(read_round(files, name).trials) for name in planned.sources]
+    if by_round != list(sizes):
+        yield f"rounds of {by_round} trials, and {list(sizes)} were planned"
+    trials, curves = read_rounds(files, planned.sources), read_trial_curves(files, planned.sources)
+    sign = 1 if search.metric == "accuracy" else -1
     for trial in trials:
-        if not lies_in(trial.values, search["space"]):
+        if not search.cube.holds(trial.values):
             yield f"trial {trial.number} lies outside of the space of the settings"
-        _, values = curves.get(trial.number, {}).get(("validation", search["metric"]), (np.empty(0), np.empty(0)))
+        _, values = curves.get(trial.number, {}).get(("validation", search.metric), (np.empty(0), np.empty(0)))
         last = sign * values[-1:][np.isfinite(values[-1:])]
         if trial.outcome == "finished" and last.size and trial.score != float(last[0]):
             yield f"trial {trial.number} has a score that its curve does not have"
-    best = best_of(trials, set(map(int, chosen["stopped"])))
-    if (best.number, best.values, best.score) != (chosen["trial"], chosen["values"], chosen["score"]):
-        yield f"trial {chosen['trial']} was chosen, and trial {best.number} is the best"
+    best = best_of(trials, set(map(int, chosen.stopped)))
+    if (best.number, best.values, best.score) != (chosen.trial, chosen.values, chosen.score):
+        yield f"trial {chosen.trial} was chosen, and trial {best.number} is the best"
 
 
 def _tables(study: Study, files: Files) -> Problems:
     def check(experiment: Experiment) -> Problems:
-        again = tables_of(files, study.paths, experiment)
+        again = tables_of(files, experiment, Conditions(study.config.study_seed, sources=None))
         for kind, expected in again.items():
             name = study.paths.table(experiment.id, kind)
             if name in files:
@@ -289,6 +271,6 @@ class _Shown(HTMLParser):
 
 def _manifest(study: Study, files: Files, stated: Facts) -> Problems:
     told = facts(study, files)
-    for key in Facts.model_fields:
+    for key in Facts.__dataclass_fields__:
         if getattr(told, key) != getattr(stated, key):
             yield f"{key}: {short(getattr(stated, key))} is stated, and the files tell {short(getattr(told, key))}"

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chapter6.analysis.tables import flatten
-from chapter6.sharing.bits import NONE, RunPair, Side, run_pairs
-from chapter6.study.plan import Experiment, Study
+from chapter6.sharing.run_comparison import NONE, RunPair, Side, run_pairs
+from chapter6.study.plan import Experiment, Study, Variant
 
 Agreement = Literal["equal", "agree", "no interval", "differ"]
 DIGITS = 1e-6  # relative: values without chance that agree to six digits are the same on two machines
@@ -189,7 +188,7 @@ def _experiment(a: Experiment, b: Experiment) -> Iterator[str]:
         other = b.variants.get(name)
         if other is None:
             continue
-        told = [_flat(v.run) | _flat({"search": v.search or {}}) | {"replicates": v.replicates} for v in (one, other)]
+        told = [{**v.settings, **_taken(v), "replicates": v.replicates} for v in (one, other)]
         for key in sorted(told[0].keys() | told[1].keys()):
             values = [of.get(key, NONE) for of in told]
             if values[0] != values[1]:
@@ -201,9 +200,9 @@ def _experiment(a: Experiment, b: Experiment) -> Iterator[str]:
             yield f"{a.id}: claim {name} is worded or checked otherwise"
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings under dotted keys, without the names of files that differ by preset alone."""
-    return {key: value for key, value in flatten(settings).items() if not key.endswith(".from")}
+def _taken(variant: Variant) -> dict[str, str]:
+    """Return what is taken from files, without their names, which differ by preset alone."""
+    return dict.fromkeys(variant.taken.takes, "from a file")
 
 
 def _only(what: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:

@@ -7,166 +7,83 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
-from hashlib import sha256
-from io import BytesIO
 from math import nan
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
 from chapter6.analysis.tables import (
     CHOSEN,
-    Run,
+    Row,
     curves_table,
     histograms_table,
     runs_table,
     settings_table,
     trials_table,
 )
-from chapter6.engine.measurements import Activations, Measurement
-from chapter6.registry import StudyError
-from chapter6.study.paths import Paths, replicate_files
-from chapter6.study.plan import Experiment, Variant
-from chapter6.study.records import read_curves
-from chapter6.study.references import with_references
-from chapter6.study.searches import Trial, curves_file
+from chapter6.engine.measurements import Activations
+from chapter6.engine.run import Run
+from chapter6.study.plan import Experiment, PlannedSearch, Variant
+from chapter6.study.results import Conditions, Files, UnreadableError, read_run
+from chapter6.study.searches import cut, read_chosen, read_round, read_trial_curves
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Files = Mapping[str, bytes]
-UNREADABLE = (AttributeError, LookupError, OSError, TypeError, ValueError, BadZipFile, StudyError)
-Arrays = tuple[np.ndarray, np.ndarray]
 
-
-class UnreadableError(StudyError):
-    """A file that a table needs, or the curves beside it, cannot be read."""
-
-    def __init__(self, file: str, problem: object) -> None:
-        super().__init__(f"{file}: {problem}")
-        self.file = file
-
-
-def tables_of(files: Files, paths: Paths, experiment: Experiment) -> dict[str, pd.DataFrame]:
+def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[str, pd.DataFrame]:
     """Return the tables by kind, the curves under "".
 
-    :class:`UnreadableError` where a file is missing, damaged, or not the curves that its record describes.
+    :class:`UnreadableError` where a file is missing, damaged, or not of the run that is planned.
     """
-    read = _searched if experiment.spec.search else _trained
-    runs = [
-        run
-        for variant in experiment.variants.values()
-        for replicate in range(variant.replicates)
-        for run in read(files, paths, experiment, variant, replicate)
-    ]
-    described = [asdict(v) | {"run": dereferenced(v.run, files)} for v in experiment.variants.values()]
+    trained = {variant.name: resolved(variant, files) for variant in experiment.variants.values()}
+    rows = [row for planned in experiment.searches() for row in _searched(files, planned)]
+    for planned in experiment.runs():
+        record, curves = read_run(files, planned, trained[planned.variant.name], under)
+        rows.append((vars(record), curves))
+    described = [variant.described(trained[variant.name]) for variant in experiment.variants.values()]
     return {
         "settings": settings_table(experiment.id, described),
-        "runs": runs_table(runs),
-        "histograms": histograms_table(runs, _histogram_ranges(experiment)),
-        "trials": trials_table(record for record, _ in runs if "values" in record),
-        "": curves_table(runs),
+        "runs": runs_table(rows),
+        "histograms": histograms_table(rows, _histogram_ranges(experiment)),
+        "trials": trials_table(record for record, _ in rows if "values" in record),
+        "": curves_table(rows),
     }
 
 
-def dereferenced(value: Any, files: Files) -> Any:
-    """Return ``value`` with every reference replaced by what it refers to."""
+def resolved(variant: Variant, files: Files) -> Run:
+    """Return the variant's run with what it takes from ``files``."""
 
-    def read(file: str, key: str) -> Any:
-        with _reading(file):
-            return json.loads(files[file])[key]
+    def read(file: str) -> Any:
+        try:
+            return json.loads(files[file])
+        except (OSError, ValueError, LookupError) as error:
+            raise UnreadableError(file, f"it cannot be read ({error})") from None
 
-    return with_references(value, read)
-
-
-def trials_of(round_record: Mapping[str, Any]) -> list[Trial]:
-    """Return the trials of one round."""
-    return [Trial(**trial) for trial in round_record["trials"]]
+    return variant.taken.resolved(read)
 
 
-def curves_in(content: bytes) -> dict[tuple[str, str], Arrays]:
-    """Return the curves of an .npz file by (split, metric)."""
-    with ZipFile(BytesIO(content)) as arrays:
-        if any(array.compress_type != ZIP_STORED for array in arrays.infolist()):
-            raise StudyError("curves are stored as they are, and these are packed")  # and may unpack without bound
-    return read_curves(BytesIO(content))
-
-
-def trial_curves_in(content: bytes) -> dict[int, dict[tuple[str, str], Arrays]]:
-    """Return the curves of a round by trial, each by (split, metric)."""
-    found: dict[int, dict[tuple[str, str], Arrays]] = {}
-    for (number, name), curve in curves_in(content).items():
-        split, metric = name.split("/", 1)
-        found.setdefault(int(number), {})[split, metric] = curve
-    return found
-
-
-def checked_curves(files: Files, name: str, stated: str) -> bytes:
-    """Return a file of curves, which must have the SHA-256 that its record states."""
-    if sha256(files[name]).hexdigest() != stated:
-        raise StudyError(f"{name}: not the curves that its record describes")
-    return files[name]
-
-
-def _trained(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
-    curves, record_file = replicate_files(paths.run_folder(experiment.id, variant.name), replicate)
-    with _reading(record_file, "it or its curves"):
-        record = json.loads(files[record_file])
-        run = record, curves_in(checked_curves(files, curves, record["curves"]))
-    yield run
-
-
-def _searched(files: Files, paths: Paths, experiment: Experiment, variant: Variant, replicate: int) -> Iterator[Run]:
+def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:
     """Yield every trial of a search, cut where a replayed rule stopped it, and the choice."""
-    assert variant.search is not None
-    replay = variant.search["replay"]
-    chosen_file = paths.chosen(experiment.id, variant.name, replicate)
-    with _reading(chosen_file):
-        chosen = json.loads(files[chosen_file])
-        stopped, test = dict(chosen["stopped"]), dict(chosen["test"])
-    source = experiment.variants[replay["of"]] if replay else variant
-    names = {"experiment": experiment.id, "variant": variant.name, "replicate": replicate, "seconds": nan}
-    for number in range(1, len(source.rounds) + 1):
-        file = paths.search_round(experiment.id, source.name, replicate, number)
-        with _reading(file, "it or its curves"):
-            record = json.loads(files[file])
-            curves = trial_curves_in(checked_curves(files, curves_file(file), record["curves"]))
-            trials = trials_of(record)
-        for trial in trials:
-            last = stopped.get(str(trial.number), trial.steps)
+    chosen, curves = read_chosen(files, planned), read_trial_curves(files, planned.sources)
+    names = {"experiment": planned.experiment, "variant": planned.variant.name, "replicate": planned.replicate}
+    names |= {"seconds": nan}
+    for name in planned.sources:
+        for trial in read_round(files, name).trials:
+            last = chosen.last_step(trial)
             told = asdict(trial) | names | {"trial": trial.number, "steps": last}
-            yield told, {name: _cut(curve, last) for name, curve in curves.get(trial.number, {}).items()}
-    steps = variant.run["steps"]
-    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in test.items()}
+            yield told, cut(curves.get(trial.number, {}), last)
+    steps = planned.variant.run.steps
+    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in chosen.test.items()}
     yield names | {"trial": CHOSEN, "outcome": "finished", "steps": steps}, results
 
 
-@contextmanager
-def _reading(file: str, what: str = "it") -> Iterator[None]:
-    """Turn whatever goes wrong in reading into an error that names the file to be made again."""
-    try:
-        yield
-    except UNREADABLE as error:
-        problem = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise UnreadableError(file, f"{what} cannot be read ({problem})") from None
-
-
-def _cut(curve: Arrays, last: int) -> Arrays:
-    steps, values = curve
-    return steps[steps <= last], values[steps <= last]
-
-
-def _histogram_ranges(experiment: Experiment) -> dict[str, tuple[float, float]]:
-    ranges = {name: _histogram_range(variant) for name, variant in experiment.variants.items()}
-    return {name: bounds for name, bounds in ranges.items() if bounds}
-
-
-def _histogram_range(variant: Variant) -> tuple[float, float] | None:
-    for record in variant.run["record"]:
-        measurement = Measurement.build(record["measure"])
-        if isinstance(measurement, Activations):
-            return measurement.low, measurement.high
-    return None
+def _histogram_ranges(experiment: Experiment) -> Mapping[str, tuple[float, float]]:
+    """Return the range of every variant's histograms."""
+    return {
+        variant.name: (record.measure.low, record.measure.high)
+        for variant in experiment.variants.values()
+        for record in variant.run.record
+        if isinstance(record.measure, Activations)
+    }

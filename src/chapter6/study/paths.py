@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TABLES = ("", "settings", "runs", "histograms", "trials")  # kinds; the curves have none
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 
 
@@ -55,9 +56,13 @@ class Paths:
         return f"{self.runs(experiment)}/{variant}"
 
     @property
-    def known(self) -> str:
+    def run_cache(self) -> str:
         """Index of what was trained, by what it depends on."""
         return f"{self.results}/known"
+
+    def order(self, rule: str, name: str) -> str:
+        """What a job is told: newer than the job's output where that was made by another order."""
+        return f"{self.results}/orders/{rule}/{name}.json"
 
     def trained(self, experiment: str, job: str) -> str:
         """Record of a training job: which replicates of which variants it trained."""
@@ -108,3 +113,8 @@ class Paths:
 def replicate_files(folder: str, replicate: int | str) -> tuple[str, str]:
     """Return the curves (.npz) and the record (.json) of one replicate."""
     return f"{folder}/replicate-{replicate}.npz", f"{folder}/replicate-{replicate}.json"
+
+
+def curves_file(record_file: str) -> str:
+    """Return the name of the curves beside a record."""
+    return record_file.removesuffix(".json") + ".npz"

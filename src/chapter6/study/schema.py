@@ -1,4 +1,4 @@
-"""Pydantic models made from the registered families, and readable messages for what they refuse."""
+"""Pydantic models made from frozen dataclasses and families, and readable messages for what they refuse."""
 
 from __future__ import annotations
 
@@ -6,20 +6,43 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from chapter6.registry import Family, StudyError
+from chapter6.registry import Family, StudyError, build
 
-M = TypeVar("M", bound=BaseModel)
-STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+T = TypeVar("T")
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+_open: list[type] = []  # families and dataclasses whose models are being made: what meets itself refers forward
 
 
-class Model(BaseModel):
-    """Base of what authors write: unknown keys are refused."""
+def parse(cls: type[T], raw: Any, place: str, renamed: Mapping[str, str] | None = None) -> T:
+    """Return ``raw``, as its author wrote it, as a ``cls``; or raise one :class:`StudyError`.
 
-    model_config = STRICT
+    The error names ``place``, key, value and choices; keys that begin as ``renamed`` says are told by its words.
+    """
+    kind: Any = cls
+    model = member_of(kind) if issubclass(cls, Family) else model_of(kind)
+    try:
+        return build(cls, _adapter(model).validate_python(_frozen(raw)).model_dump(exclude_unset=True))
+    except ValidationError as error:
+        problems = [_describe(model, problem, renamed or {}) for problem in error.errors()]
+        raise StudyError("\n".join(f"{place}: {text}" for text in dict.fromkeys(problems))) from None
+    except StudyError as error:
+        raise StudyError(f"{place}: {_told('.'.join(error.path), error.problem, renamed or {})}") from None
+
+
+@cache
+def _adapter(model: Any) -> Any:
+    return TypeAdapter(model)
+
+
+def _frozen(raw: Any) -> Any:
+    """Return data with tuples in the place of lists, as strict validation wants them."""
+    if isinstance(raw, Mapping):
+        return {key: _frozen(value) for key, value in raw.items()}
+    return tuple(_frozen(value) for value in raw) if isinstance(raw, list | tuple) else raw
 
 
 @cache
@@ -30,73 +53,115 @@ def model_of(cls: Any) -> Any:
     if issubclass(cls, Family):
         definitions["kind"] = (Literal[cls.key], cls.key)
     for field in dataclasses.fields(cls):
-        definitions[field.name] = (_modelled(hints[field.name]), _default(field))
+        definitions[field.name] = (_modelled(hints[field.name], _default_kind(field)), _default(field))
     return create_model(cls.__name__, __config__=STRICT, __doc__=cls.__doc__, **definitions)
 
 
-def member_of(family: type[Family]) -> Any:
-    """Return the type "one member of ``family``", written ``{kind: ..., ...}`` or as the bare kind."""
-    models = tuple(model_of(member) for member in family.members.values())  # type: ignore[arg-type]
+@cache
+def member_of(family: Any, default: str | None = None) -> Any:
+    """Return the type "one member of ``family``", written ``{kind: ..., ...}`` or as the bare kind.
+
+    Where a part has a ``default`` kind, ``{...}`` without a kind is of that kind.
+    """
+    if family in _open:
+        return ForwardRef(family.__name__)
+    _open.append(family)
+    try:
+        models = tuple(model_of(member) for member in family.choices().values())
+    finally:
+        _open.remove(family)
     union = Union[models] if len(models) > 1 else models[0]  # noqa: UP007 (a union built at run time)
     tagged = Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union
-    written = tagged | Literal[tuple(family.members)]  # in JSON schema, the bare kind will do as well
-    return Annotated[tagged, BeforeValidator(_expand_kind, json_schema_input_type=written)]
+    for model in models:
+        if not model.__pydantic_complete__ and family not in _open:
+            model.model_rebuild(_types_namespace={family.__name__: _written(tagged, family, default)})
+    return _written(tagged, family, default)
 
 
-def _expand_kind(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
+def _written(tagged: Any, family: type[Family], default: str | None) -> Any:
+    def expand(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"kind": value}
+        return {"kind": default, **value} if default and isinstance(value, Mapping) else value
+
+    written = tagged | Literal[tuple(family.choices())]  # in JSON schema, the bare kind will do as well
+    return Annotated[tagged, BeforeValidator(expand, json_schema_input_type=written)]
 
 
-def _modelled(annotation: Any) -> Any:
+def _modelled(annotation: Any, default: str | None = None) -> Any:
     """Replace families and dataclasses inside an annotation by their models."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
-        if issubclass(annotation, Family) and Family in annotation.__bases__:
-            return member_of(annotation)
-        return model_of(annotation) if dataclasses.is_dataclass(annotation) else annotation
+        kind: Any = annotation
+        if issubclass(annotation, Family):
+            return member_of(kind, default or _only(annotation))
+        return model_of(kind) if dataclasses.is_dataclass(annotation) else annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return Annotated[_modelled(arguments[0]), *arguments[1:]]
     if origin in (Union, UnionType):
-        return Union[tuple(_modelled(argument) for argument in arguments)]  # noqa: UP007
+        return Union[tuple(_modelled(argument, default) for argument in arguments)]  # noqa: UP007
     if origin is tuple:
         return tuple[tuple(a if a is Ellipsis else _modelled(a) for a in arguments)]  # type: ignore[misc]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return dict[arguments[0], _modelled(arguments[1])]  # type: ignore[misc, valid-type]
     return annotation
 
 
+def _only(family: type[Family]) -> str | None:
+    return next(iter(family.choices())) if len(family.choices()) == 1 else None
+
+
 def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return Field(default_factory=field.default_factory)
-    return ... if field.default is dataclasses.MISSING else field.default
+    description = field.metadata.get("says")
+    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        return Field(description=description)
+    return Field(default=_default_value(field), description=description)
 
 
-def parse(model: type[M], raw: Any, place: str) -> M:
-    """Validate ``raw`` or raise one :class:`StudyError` naming ``place``, key, value and choices."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = [_describe(model, problem) for problem in error.errors()]
-        raise StudyError("\n".join(f"{place}: {text}" for text in dict.fromkeys(problems))) from None
+def _default_value(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def _describe(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    location, owner = _resolve(model, problem["loc"])
-    key = ".".join(location) or "the file"
+def _default_kind(field: dataclasses.Field[Any]) -> str | None:
+    """Return the kind of a field's default, where that is a member of a family."""
+    value = _default_value(field)
+    return value.key if isinstance(value, Family) else None
+
+
+def _describe(model: Any, problem: Mapping[str, Any], renamed: Mapping[str, str]) -> str:
+    location, owner, part = _resolve(model, problem["loc"])
+    of = part if problem["type"] == "union_tag_not_found" else owner
+    return _told(".".join(location), _reason(problem, of, bool(location)), renamed)
+
+
+def _told(key: str, reason: object, renamed: Mapping[str, str]) -> str:
+    for start, words in renamed.items():
+        if f"{key}.".startswith(start):
+            key = (words + f"{key}."[len(start) :]).strip(".")
+    return f"{key}: {reason}" if key else str(reason)
+
+
+def _reason(problem: Mapping[str, Any], owner: Any, has_key: bool) -> str:
     value, kind, context = problem["input"], problem["type"], problem.get("ctx", {})
-    if kind == "value_error":  # our own words, which name what they are about
-        return f"{key}: {context['error']}" if location else str(context["error"])
     if kind == "extra_forbidden":
-        return f"{key}: unknown key; choose from {_listed(owner)}"
+        return f"unknown key; choose from {_listed(owner)}"
     if kind == "missing":
-        return f"{key}: required, but missing"
+        return "required, but missing"
     if kind == "union_tag_invalid":
-        return f"{key}: unknown kind {context['tag']!r}; choose from {context['expected_tags']}"
+        return f"unknown kind {context['tag']!r}; choose from {context['expected_tags']}"
     if kind == "union_tag_not_found":
-        return f"{key}: {value!r} has no 'kind'; choose from {_tags(owner)}"
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {value!r}"
+        return f"{_short(value)} has no 'kind'; choose from {_tags(owner)}"
+    reason = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {_short(value)}"
+    return reason if has_key else f"the file: {reason}"
 
 
-def _resolve(model: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:
-    """Follow pydantic's location through the models; drop the tags of unions; return names and last owner."""
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 200 else f"{text[:197]}..."
+
+
+def _resolve(model: Any, location: tuple[Any, ...]) -> tuple[list[str], Any, Any]:
+    """Follow pydantic's location through the models, past the tags of unions; return names, last owner and part."""
     names: list[str] = []
     current: Any = model
     owner: Any = model
@@ -106,11 +171,17 @@ def _resolve(model: Any, location: tuple[Any, ...]) -> tuple[list[str], Any]:
         if tagged and current is not tagged[0] and part != "kind":  # a member may have a field of its own name
             current = owner = tagged[0]
             continue
+        fields = [m.model_fields[part] for m in members if isinstance(part, str) and part in m.model_fields]
+        if isinstance(part, str) and not fields and _is_type_name(part):
+            continue  # which of a union's plain types was tried
         names.append(str(part))
         owner = current
-        fields = [m.model_fields[part] for m in members if isinstance(part, str) and part in m.model_fields]
         current = fields[0].annotation if fields else current
-    return names, owner
+    return names, owner, current
+
+
+def _is_type_name(part: str) -> bool:
+    return part in ("str", "int", "float", "bool", "none") or part.startswith(("tuple[", "literal[", "dict["))
 
 
 def _members(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -1,18 +1,22 @@
-"""The files of a search: the rounds of trials, and the point that was chosen in the end."""
+"""What a search leaves: the rounds of its trials, and the point that was chosen in the end."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chapter6.files import read_json
-from chapter6.registry import StudyError
-from chapter6.study.records import read_curves
-from chapter6.study.resolve import merge, nested
+from chapter6.engine.run import Run
+from chapter6.registry import build
+from chapter6.study.paths import curves_file
+from chapter6.study.results import UNREADABLE, Arrays, Curves, Files, UnreadableError, checked_curves, curves_in, told
+
+if TYPE_CHECKING:
+    from chapter6.study.plan import PlannedSearch
 
 
 @dataclass(frozen=True)
@@ -21,39 +25,81 @@ class Trial:
 
     number: int
     round: int
-    point: Sequence[float]
+    point: tuple[float, ...]
     values: Mapping[str, float]
     score: float
     outcome: str
     steps: int
 
 
-def read_trials(files: Sequence[str]) -> list[Trial]:
-    """Return the trials of all rounds, in order; a file that is no round is an error that names it."""
-    return [trial for file in files for trial in _trials(file)]
+@dataclass(frozen=True)
+class Round:
+    """The record of a round: its number, the SHA-256 of its curves, and its trials."""
+
+    round: int
+    curves: str
+    trials: tuple[Trial, ...]
 
 
-def _trials(file: str) -> list[Trial]:
+@dataclass(frozen=True)
+class Chosen:
+    """What a search came to; ``edges`` are the settings at an end of their range, ``stopped`` says when by trial."""
+
+    trial: int
+    values: Mapping[str, float]
+    score: float
+    edges: tuple[tuple[str, str], ...]
+    stopped: Mapping[str, int]
+    test: Mapping[str, float]
+
+    def last_step(self, trial: Trial) -> int:
+        """Return the update after which a trial was stopped, or its last."""
+        return self.stopped.get(str(trial.number), trial.steps)
+
+
+def read_round(files: Files, name: str) -> Round:
+    """Return the record of a round; :class:`UnreadableError` where it is none."""
     try:
-        return [Trial(**trial) for trial in read_json(file)["trials"]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        advice = f"make it again with snakemake --forcerun {file}"
-        raise StudyError(f"{file}: not the record of a round ({error}); {advice}") from None
+        return build(Round, json.loads(files[name]))
+    except UNREADABLE as error:
+        raise UnreadableError(name, f"not the record of a round ({told(error, 'it')})") from None
 
 
-def read_trial_curves(files: Sequence[str]) -> dict[int, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:
+def read_rounds(files: Files, names: Sequence[str]) -> list[Trial]:
+    """Return the trials of all rounds, in order."""
+    return [trial for name in names for trial in read_round(files, name).trials]
+
+
+def read_trial_curves(files: Files, names: Sequence[str]) -> dict[int, dict[tuple[str, str], Arrays]]:
     """Return the curves of every trial of the given rounds, by number."""
-    found: dict[int, dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]] = {}
-    for file in files:
-        for (number, name), curve in read_curves(curves_file(file)).items():
-            split, metric = name.split("/", 1)
-            found.setdefault(int(number), {})[split, metric] = curve
+    found: dict[int, dict[tuple[str, str], Arrays]] = {}
+    for name in names:
+        stated = read_round(files, name).curves
+        try:
+            curves = curves_in(checked_curves(files, curves_file(name), stated))
+        except UNREADABLE as error:
+            raise UnreadableError(name, told(error, "its curves")) from None
+        for (number, metric), curve in curves.items():
+            found.setdefault(int(number), {})[_split(metric)] = curve
     return found
 
 
-def curves_file(round_file: str) -> str:
-    """Return the name of the curves beside a round's record."""
-    return round_file.removesuffix(".json") + ".npz"
+def _split(name: str) -> tuple[str, str]:
+    split, metric = name.split("/", 1)
+    return split, metric
+
+
+def read_chosen(files: Files, planned: PlannedSearch) -> Chosen:
+    """Return what a search chose; :class:`UnreadableError` where that cannot be read."""
+    try:
+        return build(Chosen, json.loads(files[planned.chosen]))
+    except UNREADABLE as error:
+        raise UnreadableError(planned.chosen, told(error, "it")) from None
+
+
+def cut(curves: Curves, last: int) -> dict[tuple[str, str], Arrays]:
+    """Return curves up to a step."""
+    return {name: (steps[steps <= last], values[steps <= last]) for name, (steps, values) in curves.items()}
 
 
 def tried(trials: Sequence[Trial], dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -69,9 +115,8 @@ def best_of(trials: Sequence[Trial], stopped: Container[int] = ()) -> Trial:
     return max(finished or candidates, key=lambda trial: trial.score)
 
 
-def applied(run: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
+def applied(run: Run, values: Mapping[str, float]) -> Run:
     """Return the run with a point's values set."""
-    changed = dict(run)
     for key, value in values.items():
-        changed = merge(changed, nested(key, value))
-    return changed
+        run = run.changed(key, value)
+    return run

@@ -11,28 +11,33 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from chapter6.analysis.checks import Check
-from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.layers import Layer
+from chapter6.engine.losses import Loss
 from chapter6.engine.measurements import Measurement
+from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
-from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.penalties import Penalty
+from chapter6.engine.run import Data, Record, Run, Schedule
 from chapter6.engine.surfaces import Surface
-from chapter6.engine.training import EarlyStopping
+from chapter6.engine.training import EarlyStopping, Stage
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Family
+from chapter6.search.searches import Replay
+from chapter6.search.spaces import Dimension
 from chapter6.search.stopping import StoppingRule
 from chapter6.search.strategies import Strategy
 from chapter6.study import spec
-from chapter6.study.resolve import OWN_KEYS
+from chapter6.study.drafts import OWN_KEYS
 from chapter6.study.schema import model_of
 
 FAMILIES: dict[str, type[Family]] = {
+    "Data (`data`)": Data,
+    "Layers (`network[]`)": Layer,
+    "Initial weights (`initializer`)": Initializer,
+    "Losses (`loss`)": Loss,
     "Optimizers (`optimizer`)": Optimizer,
-    "Activations (`network.activation`)": Activation,
-    "Initial weights (`network.initializer`)": Initializer,
-    "Dropout (`network.dropout`)": Dropout,
-    "Penalties (`regularizer`)": Regularizer,
+    "Penalties (`penalties[]`)": Penalty,
     "Surfaces (`surface`)": Surface,
     "Measurements (`record[].measure`)": Measurement,
     "Checks (`claims[].check`, `all_of`, `any_of`)": Check,
@@ -40,23 +45,22 @@ FAMILIES: dict[str, type[Family]] = {
     "Strategies of search (`strategy` of a variant)": Strategy,
     "Rules of early stopping (`replay.rule` of a variant)": StoppingRule,
 }
-MODELS: dict[str, type[BaseModel]] = {
+MODELS: dict[str, Any] = {
     "config.yaml": spec.StudyConfig,
     "config.yaml: `presets.<name>`": spec.PresetSpec,
     "config.yaml: `data`": spec.DataConfig,
     "config.yaml: `tracking`": spec.TrackingConfig,
     "An experiment: `experiments/<id>.yaml`": spec.ExperimentSpec,
-    "A run: `base`, and what `variants` and `sweep` lay over it": spec.RunSpec,
-    "A run: `data`": spec.DataSpec,
-    "A run: `network`": spec.NetworkSpec,
-    "A run: `record[]`": spec.RecordSpec,
-    "A run: `record[].at`": spec.ScheduleSpec,
-    "A run: `network.batch_normalization`": model_of(BatchNormalization),
-    "A run: `stopping`": model_of(EarlyStopping),
+    "A variant: beside the settings of its run": spec.OwnSpec,
+    "A run: `base`, and what `variants` and `sweep` lay over it": Run,
+    "A run: `stages[]`, or, where there is one, the same keys in the run itself": Stage,
+    "A run: `network` in its short form": Perceptron,
+    "A run: `record[]`": Record,
+    "A run: `record[].at`": Schedule,
+    "A run: `stopping`": EarlyStopping,
     "An experiment: `search`": spec.SearchSpec,
-    "An experiment: `search.space.<setting>`": spec.DimensionSpec,
-    "A variant of an experiment that searches": spec.WaySpec,
-    "A variant: `replay`": spec.ReplaySpec,
+    "An experiment: `search.space.<setting>`": Dimension,
+    "A variant: `replay`": Replay,
     "An experiment: `tuning`": spec.TuningSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
 }
@@ -67,10 +71,18 @@ This page is written by `make reference` from the code; `schema.json` beside it 
 
 `config.yaml` is the study: replicates, presets, mirrors, tracking. Each file in `experiments/` is one experiment; a
 new file is a new experiment, with a section, a table, figures and verdicts of its own. Its variants share `base`.
-A variant lists what differs; `sweep` multiplies axes, each either named levels (`depth: {2: {network: ...}}`) or a
-dotted key with values (`network.dropout.ratio: [0, 0.2]`). A variant may also have a `label`, a `track`
-and `replicates` of its own. `{times: 3}` multiplies a number of the base. Where a kind has no settings to change, its
-name alone will do: `activation: relu`.
+A variant lists what differs, from the base or from the variant that it `extends`; `sweep` multiplies axes, each
+either named levels (`depth: {2: {network: ...}}`) or a dotted key with values (`network.dropout.ratio: [0, 0.2]`).
+`{times: 3}` multiplies a number of the base, `{from: FILE#KEY}` takes one from a file of the study; lists are replaced
+whole. Where a kind has no settings to change, its name alone will do: `activation: relu`.
+
+A run has short forms, which are written out before anything is trained. `network: {hidden: [100, 100]}` with its
+options stands for a list of layers. `optimizer`, `steps`, `batch_size`, `sampling` and `stopping` in the run itself are
+those of its only stage, called `main`. `at: end` and a single schedule stand for a list of schedules.
+
+A dotted key addresses an element of a list by its name or kind: `stages.main.optimizer.learning_rate`,
+`penalties.l2.strength`, with a number where several have it: `network.dense-2.units`. It may leave out what stands
+before, as long as one setting answers to it: `optimizer.learning_rate`.
 """
 
 
@@ -78,7 +90,7 @@ def readme() -> str:
     """Return config/README.md."""
     sections = [INTRODUCTION]
     for title, model in MODELS.items():
-        sections.append(f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n\n{_table(model)}")
+        sections.append(f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n\n{_table(model_of(model))}")
     for title, family in FAMILIES.items():
         sections.append(f"## {title}\n")
         sections += [_member(member) for member in family.members.values()]
@@ -87,15 +99,22 @@ def readme() -> str:
 
 def schema() -> str:
     """Return config/schema.json: an experiment, its run settings optional wherever they may be split up."""
-    experiment = spec.ExperimentSpec.model_json_schema(ref_template="#/$defs/{model}")
-    run = spec.RunSpec.model_json_schema(ref_template="#/$defs/{model}")
-    definitions = experiment.setdefault("$defs", {}) | run.pop("$defs")
-    run.pop("required", None)
+    experiment, run, stage, short = (_schema_of(cls) for cls in (spec.ExperimentSpec, Run, Stage, Perceptron))
+    definitions = {k: v for each in (experiment, run, stage, short) for k, v in each.pop("$defs", {}).items()}
+    stage["properties"].pop("name")
+    run["properties"] |= stage["properties"]
+    run["properties"]["network"] = {"anyOf": [run["properties"]["network"], short | {"required": []}]}
+    run["properties"]["record"] = {"type": "array", "items": {"type": "object"}}
+    run |= {"required": []}
     variant = json.loads(json.dumps(run))
     variant["properties"] |= {key: {} for key in OWN_KEYS}
     experiment["$defs"] = definitions | {"Base": run, "Variant": variant}
     experiment["properties"]["base"] = {"$ref": "#/$defs/Base"}
-    return json.dumps(experiment, indent=1) + "\n"
+    return json.dumps(experiment, indent=1, default=str) + "\n"
+
+
+def _schema_of(cls: Any) -> dict[str, Any]:
+    return dict(model_of(cls).model_json_schema(ref_template="#/$defs/{model}"))
 
 
 def _member(member: Any) -> str:

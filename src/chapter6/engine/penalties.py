@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chapter6.engine.parameters import Array
+from chapter6.engine.arrays import Array
 from chapter6.registry import Family, NonNegative
 
 
 @dataclass(frozen=True)
-class Regularizer(Family):
+class Penalty(Family):
     """A penalty on the decayed slice of the parameters (weights; not biases, not gains)."""
 
     @abstractmethod
-    def penalty(self, weights: Array) -> float:
+    def value(self, weights: Array) -> float:
         """Return what the loss grows by."""
 
     @abstractmethod
@@ -25,12 +25,12 @@ class Regularizer(Family):
 
 
 @dataclass(frozen=True)
-class L2(Regularizer):
+class L2(Penalty):
     """Weight decay (section 6.4.2): lambda/2 * sum(W^2), on weights only; PyTorch's acts on all it is given."""
 
     strength: NonNegative = 0.1
 
-    def penalty(self, weights: Array) -> float:
+    def value(self, weights: Array) -> float:
         """Return lambda/2 times the squared norm."""
         return 0.5 * self.strength * float(np.dot(weights, weights))
 
@@ -40,12 +40,12 @@ class L2(Regularizer):
 
 
 @dataclass(frozen=True)
-class L1(Regularizer):
+class L1(Penalty):
     """Lasso penalty (section 6.4.2): lambda * sum(|W|), with subgradient 0 at 0."""
 
     strength: NonNegative = 1e-3
 
-    def penalty(self, weights: Array) -> float:
+    def value(self, weights: Array) -> float:
         """Return lambda times the sum of magnitudes."""
         return self.strength * float(np.abs(weights).sum())
 

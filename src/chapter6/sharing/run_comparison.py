@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chapter6.registry import build, canonical, plain
 from chapter6.sharing.archive import Facts, Made
-from chapter6.sharing.contents import rounds_of, runs_of, searches_of
-from chapter6.study.gathering import Files, curves_in, trial_curves_in
-from chapter6.study.plan import Experiment, Study, canonical
-from chapter6.study.searches import curves_file
+from chapter6.study.plan import PlannedRun, PlannedSearch, Study
+from chapter6.study.results import Files, RunRecord, curves_in
+from chapter6.study.searches import read_chosen, read_trial_curves
 
 NONE = "none"
 
@@ -61,59 +61,53 @@ class RunPair:
 
 def run_pairs(a: Side, b: Side) -> Iterator[RunPair | None]:
     """Yield one entry a run or search that both studies have: None where all bits are equal."""
-    others = {(run.experiment, run.variant.name, run.replicate): run for run in runs_of(b.study)}
-    for run in runs_of(a.study):
-        other = others.get((run.experiment, run.variant.name, run.replicate))
+    for name, one in a.study.experiments.items():
+        other = b.study.experiments.get(name)
         if other is None:
             continue
-        records = [json.loads(side.files[of.record]) for side, of in ((a, run), (b, other))]
-        told = [(record["curves"], record["outcome"], record["steps"]) for record in records]
-        if told[0] == told[1]:
-            yield None
-            continue
-        promised = all(records[0][key] == records[1][key] for key in ("key", "environment"))
-        finals = [
-            {"outcome": record["outcome"], "updates": record["steps"], **_finals(curves_in(side.files[of.curves]))}
-            for side, of, record in ((a, run, records[0]), (b, other, records[1]))
-        ]
-        yield _pair(f"{run.experiment} {run.variant.name} replicate {run.replicate}", promised, *finals)
-    for experiment in a.study.experiments.values():
-        if experiment.id in b.study.experiments:
-            yield from _searches(a, b, experiment, b.study.experiments[experiment.id])
+        runs = {(run.variant.name, run.replicate): run for run in other.runs()}
+        for run in one.runs():
+            if (run.variant.name, run.replicate) in runs:
+                yield _runs(a, b, run, runs[run.variant.name, run.replicate])
+        searches = {(search.variant.name, search.replicate): search for search in other.searches()}
+        for search in one.searches():
+            if (search.variant.name, search.replicate) in searches:
+                yield _searches(a, b, search, searches[search.variant.name, search.replicate])
 
 
-def _searches(a: Side, b: Side, of_a: Experiment, of_b: Experiment) -> Iterator[RunPair | None]:
+def _runs(a: Side, b: Side, of_a: PlannedRun, of_b: PlannedRun) -> RunPair | None:
+    sides = ((a, of_a), (b, of_b))
+    records = [build(RunRecord, json.loads(side.files[of.files[1]])) for side, of in sides]
+    told = [(record.curves, record.outcome, record.steps) for record in records]
+    if told[0] == told[1]:
+        return None
+    promised = records[0].key == records[1].key and records[0].environment == records[1].environment
+    finals = [
+        {"outcome": record.outcome, "updates": record.steps, **_finals(curves_in(side.files[of.files[0]]))}
+        for (side, of), record in zip(sides, records, strict=True)
+    ]
+    return _pair(f"{of_a.experiment} {of_a.variant.name} replicate {of_a.replicate}", promised, *finals)
+
+
+def _searches(a: Side, b: Side, of_a: PlannedSearch, of_b: PlannedSearch) -> RunPair | None:
     """Compare searches: their rounds with all trials, and what they chose."""
-    wanted = {(variant.name, replicate): variant for variant, replicate in searches_of(of_b)}
-    for variant, replicate in searches_of(of_a):
-        other = wanted.get((variant.name, replicate))
-        if other is None:
-            continue
-        ways = [canonical([v.run, v.search]) for v in (variant, other)]
-        promised = ways[0] == ways[1] and _same_conditions(a, b)
-        chosen = [json.loads(side.files[side.study.paths.chosen(of_a.id, variant.name, replicate)]) for side in (a, b)]
-        rounds = [
-            rounds_of(side.study.paths, experiment, v, replicate)
-            for side, experiment, v in ((a, of_a, variant), (b, of_b, other))
-        ]
-        same = chosen[0] == chosen[1] and _contents(a, rounds[0]) == _contents(b, rounds[1])
-        if same:
-            yield None
-            continue
-        finals = [
-            {f"chosen {name}": value for name, value in (choice["values"] | choice["test"]).items()}
-            | {key: value for file in files for key, value in _trial_finals(side.files[curves_file(file)])}
-            for side, choice, files in ((a, chosen[0], rounds[0]), (b, chosen[1], rounds[1]))
-        ]
-        yield _pair(f"{of_a.id} {variant.name} search {replicate}", promised, *finals)
+    sides = ((a, of_a), (b, of_b))
+    ways = [canonical([of.variant.run, of.search]) for _, of in sides]
+    chosen = [read_chosen(side.files, of) for side, of in sides]
+    rounds = [[side.files[name] for name in of.rounds] for side, of in sides]
+    if chosen[0] == chosen[1] and rounds[0] == rounds[1]:
+        return None
+    finals = [
+        {f"chosen {name}": value for name, value in {**choice.values, **choice.test}.items()}
+        | {key: value for file in of.rounds for key, value in _trial_finals(side.files, file)}
+        for (side, of), choice in zip(sides, chosen, strict=True)
+    ]
+    promised = ways[0] == ways[1] and _same_conditions(a, b)
+    return _pair(f"{of_a.experiment} {of_a.variant.name} search {of_a.replicate}", promised, *finals)
 
 
-def _contents(side: Side, rounds: Sequence[str]) -> list[Any]:
-    return [json.loads(side.files[name]) for name in rounds]
-
-
-def _trial_finals(content: bytes) -> Iterator[tuple[str, float]]:
-    for number, curves in trial_curves_in(content).items():
+def _trial_finals(files: Files, name: str) -> Iterator[tuple[str, float]]:
+    for number, curves in read_trial_curves(files, [name]).items():
         for metric, value in _finals(curves).items():
             yield f"trial {number} {metric}", value
 
@@ -123,7 +117,7 @@ def _same_conditions(a: Side, b: Side) -> bool:
     machines = [
         {
             canonical({key: value for key, value in each.items() if key != "runs"})
-            for each in side.facts.model_dump()["environments"]
+            for each in plain(side.facts.environments)
         }
         for side in (a, b)
     ]

@@ -16,7 +16,7 @@ from chapter6.files import read_json, replacing, write_json
 
 
 @dataclass(frozen=True)
-class Known:
+class RunCache:
     """Where records stand, by key: an index that may be deleted at any time, and is not believed unseen.
 
     ``folder`` None means that nothing is known.

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from chapter6.files import write_text
-from chapter6.study.reference import readme, schema
+from chapter6.study.config_docs import readme, schema
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -1,0 +1,6 @@
+"""What the engine computes with."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]

@@ -1,0 +1,258 @@
+"""A run is a value: what is trained, on what, how, and what is recorded.
+
+The tree of frozen dataclasses below :class:`Run` is at once the schema that authors are checked against, the JSON that
+keys and files hold, and the object that is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import MinLen
+
+from chapter6.engine.examples import Dataset, Examples
+from chapter6.engine.layers import BatchNormalization, Layer, Shape
+from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
+from chapter6.engine.measurements import BatchLoss, Measurement
+from chapter6.engine.network import Architecture
+from chapter6.engine.penalties import Penalty
+from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
+from chapter6.engine.streams import Streams
+from chapter6.engine.surfaces import Surface
+from chapter6.engine.training import Stage
+from chapter6.registry import Count, Family, Index, Share, StudyError, build, plain
+from chapter6.settings import assigned, flatten, key_among
+
+
+@dataclass(frozen=True)
+class Data(Family):
+    """Where examples come from."""
+
+    classes: ClassVar[int | None] = None
+    needs_dataset: ClassVar[bool] = False
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are validation data."""
+        return False
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one example."""
+        raise NotImplementedError
+
+    def splits(self, streams: Streams, dataset: Dataset | None, width: int) -> Mapping[str, Examples]:
+        """Return examples by split; ``width`` is that of the network's output."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Images(Data):
+    """The first ``examples`` training images of the data set, pixels scaled to [0, 1], and all its test images.
+
+    ``examples`` null means all; ``validation`` is the share of them that is held out, drawn at random.
+    """
+
+    examples: Count | None = None
+    validation: Share = 0.0
+    classes: ClassVar[int] = 10
+    needs_dataset: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.examples and self.validation and not 0 < self.held_out < self.examples:
+            share = f"{self.validation:g} of {self.examples} examples"
+            raise StudyError(f"data.validation: {share} are {self.held_out}")
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether a share is held out."""
+        return self.validation > 0
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, rows and columns."""
+        return (1, 28, 28)
+
+    @property
+    def held_out(self) -> int:
+        """Number of validation images, once the number of images is known."""
+        return round(self.validation * (self.examples or 0))
+
+    def splits(self, streams: Streams, dataset: Dataset | None, width: int) -> Mapping[str, Examples]:
+        """Return train and test images, and validation images where some are held out."""
+        assert dataset is not None, "a run on images needs the data set"
+        scale = 1 / 255
+        train = Examples(dataset.train_images, dataset.train_labels, scale).first(
+            self.examples or len(dataset.train_images)
+        )
+        splits = {"train": train, "test": Examples(dataset.test_images, dataset.test_labels, scale)}
+        if self.validation:
+            splits["validation"], splits["train"] = train.split(self.validation, streams("split"))
+        return splits
+
+
+@dataclass(frozen=True)
+class Noise(Data):
+    """Inputs from N(0, 1), and random directions for the linear loss in the place of labels."""
+
+    examples: Count
+    inputs: Count = 100
+
+    @property
+    def shape(self) -> Shape:
+        """One axis."""
+        return (self.inputs,)
+
+    def splits(self, streams: Streams, dataset: Dataset | None, width: int) -> Mapping[str, Examples]:
+        """Return one split of noise."""
+        directions = streams("directions").standard_normal((self.examples, width))
+        return {"train": Examples(streams("noise").standard_normal((self.examples, self.inputs)), directions)}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps ``first``, ``first + every``, ... up to ``last``.
+
+    ``last`` null means the last update, always one of them; ``first`` null means the last update only.
+    """
+
+    first: Index | None = 0
+    every: Count = 1
+    last: Index | None = None
+
+    def within(self, total: int) -> Iterator[Schedule]:
+        """Yield the schedule with numbers only, for a run of ``total`` updates; a second where its end lies between."""
+        end = Schedule(total, 1, total)
+        if self.first is None:
+            yield end
+            return
+        yield replace(self, last=total if self.last is None else min(self.last, total))
+        if self.last is None and total > self.first and (total - self.first) % self.every:
+            yield end
+
+    @property
+    def steps(self) -> range:
+        """The steps, once they are numbers."""
+        assert self.first is not None, "a schedule of numbers"
+        assert self.last is not None, "a schedule of numbers"
+        return range(self.first, self.last + 1, self.every)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A measurement and when it is taken: at the ``end``, or by one or more schedules."""
+
+    measure: Measurement
+    at: Annotated[tuple[Schedule, ...], MinLen(1)] = (Schedule(first=None),)
+
+    def __post_init__(self) -> None:
+        is_late = isinstance(self.measure, BatchLoss) and not self.measure.after_update
+        if is_late and all(schedule.first is None for schedule in self.at):
+            raise StudyError("batch_loss at the end needs after_update: true, since no update comes after the last one")
+
+    @property
+    def steps(self) -> frozenset[int]:
+        """The steps (completed updates) after which it is taken."""
+        return frozenset(step for schedule in self.at for step in schedule.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training run: a network on data, or a point on a surface, through stages.
+
+    ``members`` networks may be trained side by side, their output probabilities averaged.
+    """
+
+    data: Data | None = field(default_factory=Images)
+    network: tuple[Layer, ...] = ()
+    loss: Loss = field(default_factory=SoftmaxCrossEntropy)
+    surface: Surface | None = None
+    penalties: tuple[Penalty, ...] = ()
+    members: Count = 1
+    stages: Annotated[tuple[Stage, ...], MinLen(1)]
+    record: Annotated[tuple[Record, ...], MinLen(1)]
+
+    def __post_init__(self) -> None:
+        if (not self.network) == (self.surface is None):
+            raise StudyError("a run trains either a network or a point on a surface: give one of the two")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise StudyError(f"stages: each needs a name of its own, not {', '.join(names)}")
+        if self.network:
+            self._check_network()
+        if len({r.measure.after_update for r in self.record if isinstance(r.measure, BatchLoss)}) > 1:
+            raise StudyError("record the batch's loss after the update or in the training pass, not both")
+        for record in self.record:
+            self._check_reads(record.measure)
+
+    @property
+    def steps(self) -> int:
+        """Updates, of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def needs_dataset(self) -> bool:
+        """Whether the run reads the study's images."""
+        return self.data is not None and self.data.needs_dataset
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network over its data's shape."""
+        assert self.data is not None, "a network has data"
+        return Architecture(self.network, self.data.shape, self.loss)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """Every setting under its dotted key."""
+        return flatten(plain(self))
+
+    def changed(self, key: str, value: Any) -> Run:
+        """Return the run with another value of a dotted setting."""
+        return build(Run, assigned(plain(self), key_among(self.settings, key), value))
+
+    def within(self, images: int, most_steps: int | None = None, most_examples: int | None = None) -> Run:
+        """Return the run capped by a budget, with every open number closed: ``images`` is how many there are."""
+        stages = tuple(replace(stage, steps=min(stage.steps, most_steps or stage.steps)) for stage in self.stages)
+        total = sum(stage.steps for stage in stages)
+        record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
+        data = self.data
+        if isinstance(data, Images):
+            if data.examples is not None and data.examples > images:
+                raise StudyError(f"data.examples: there are {images} training images, not {data.examples}")
+            examples = min(data.examples or images, most_examples or images)
+            data = replace(data, examples=examples)
+            for stage in stages:
+                if stage.sampling == "epochs" and stage.batch_size > (left := examples - data.held_out):
+                    raise StudyError(f"batch_size: {stage.batch_size} is more than the {left} training examples")
+        return replace(self, data=data, stages=stages, record=record)
+
+    def _check_network(self) -> None:
+        if self.data is None:
+            raise StudyError("data: a network needs data")
+        try:
+            outputs = self.architecture.output_shape
+        except StudyError as error:
+            raise StudyError(f"network: {error}") from None
+        if self.data.classes and outputs != (self.data.classes,):
+            given = " x ".join(map(str, outputs))
+            raise StudyError(
+                f"network: the last layer gives {given} outputs, and the data have {self.data.classes} classes"
+            )
+        for stage in self.stages:
+            if stage.steps and not self.data.classes:
+                raise StudyError("noise has no labels to learn: steps must be 0")
+            if stage.stopping and (not self.data.holds_out or self.members > 1):
+                raise StudyError("early stopping needs data.validation above 0, and one member")
+            if stage.batch_size < 2 and any(isinstance(layer, BatchNormalization) for layer in self.network):
+                raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
+
+    def _check_reads(self, measurement: Measurement) -> None:
+        """Refuse a measurement that cannot read what the run trains."""
+        subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
+        if not issubclass(subject, measurement.subject):
+            raise StudyError(f"measurement {measurement.key!r} does not fit what the run trains")
+        if "validation" in measurement.splits_read and not (self.data and self.data.holds_out):
+            raise StudyError("validation data are read, but none are held out: data.validation is 0")

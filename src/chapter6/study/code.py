@@ -1,0 +1,129 @@
+"""Digests of the code that a job depends on.
+
+The numbers of a run depend on the parts that it uses: :func:`digest_of` follows names from the classes of a run through
+the package's definitions and leaves out what they do not reach, comments and docstrings. A new layer, measurement or
+loss therefore changes the digest of no run that does not use it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import chapter6
+from chapter6.registry import Family, parts
+
+ROOT = Path(chapter6.__file__).parent
+PACKAGES = ("chapter6.engine", "chapter6.search", "chapter6.data.mnist", "chapter6.registry", "chapter6.settings")
+TRAINING = ("chapter6.engine.execution.execute", "chapter6.data.mnist.load")
+
+
+@cache
+def source_digest(*patterns: str) -> str:
+    """Return a SHA-256 over the names and contents of the package's files that match ``patterns``."""
+    digest = sha256()
+    for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern) if _is_source(path)}):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc"
+
+
+def training_digest(*values: Any) -> str:
+    """Return the digest of all code that can change the numbers of runs: ``values`` are trees of their parts."""
+    return digest_of(*TRAINING, *sorted({_name(type(part)) for value in values for part in parts(value)}))
+
+
+def search_digest(*values: Any) -> str:
+    """Return the digest of all code that can change the course of a search or a tuning."""
+    jobs = source_digest("jobs/search.py", "jobs/choose.py", "jobs/tune.py", "study/searches.py")
+    return sha256(f"{training_digest(*values)}{jobs}".encode()).hexdigest()
+
+
+@cache
+def digest_of(*roots: str) -> str:
+    """Return a SHA-256 over every definition that the ``roots``, full names of definitions, reach by name."""
+    reached: dict[str, str] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in reached or not name.startswith(PACKAGES):
+            continue
+        module, _, own = name.rpartition(".")
+        definition = _definitions(module).get(own)
+        if definition is None:  # a submodule, or an attribute of a class
+            continue
+        reached[name] = definition.text
+        waiting += [*definition.bases, *(used for used in definition.uses if not _is_member(used))]
+    return sha256("\n".join(f"{name} {reached[name]}" for name in sorted(reached)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """A statement at the top of a module: its syntax without docstrings, the full names that it uses, its bases."""
+
+    text: str
+    uses: tuple[str, ...]
+    bases: tuple[str, ...]
+
+
+@cache
+def _definitions(module: str) -> dict[str, _Definition]:
+    tree = ast.parse(Path(ROOT.parent, *module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
+    imported = {alias: name for node in ast.walk(tree) for alias, name in _imports(node)}
+    named = [(name, node) for node in tree.body for name in _names(node)]
+    here = {name: f"{module}.{name}" for name, _ in named}
+    return {name: _definition(node, imported | here) for name, node in named}
+
+
+def _definition(node: ast.stmt, known: dict[str, str]) -> _Definition:
+    for part in ast.walk(node):
+        body = getattr(part, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            del body[0]
+    used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    attributes = {
+        f"{known[part.value.id]}.{part.attr}"
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in known
+    }
+    bases = [known[base.id] for base in getattr(node, "bases", ()) if isinstance(base, ast.Name) and base.id in known]
+    uses = sorted({known[name] for name in used & known.keys()} | attributes)
+    return _Definition(ast.dump(node), tuple(uses), tuple(bases))
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.ImportFrom) and node.module:
+        yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _names(node: ast.stmt) -> Iterable[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+@cache
+def _is_member(name: str) -> bool:
+    """Whether a name is that of a family's member, which a run uses only if its tree holds one."""
+    module, _, own = name.rpartition(".")
+    found = getattr(import_module(module), own, None) if module.startswith("chapter6") else None
+    return isinstance(found, type) and issubclass(found, Family) and "key" in vars(found)
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,0 +1,84 @@
+"""Whether claims and figures fit what will be recorded, checked before any job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from chapter6.registry import StudyError
+from chapter6.settings import is_number, key_among, shortened
+from chapter6.study.plan import Experiment, Variant
+
+
+def check_references(experiment: Experiment, others: Mapping[str, Experiment], place: str) -> None:
+    """Refuse claims and figures that name variants, axes or metrics that will not exist."""
+    for user, part, beside in _users(experiment):
+        for name in beside:
+            if name not in others or name == experiment.id:
+                choices = shortened(sorted(set(others) - {experiment.id}))
+                raise StudyError(f"{place}: {user}: experiments: no other experiment {name!r}; choose from {choices}")
+        variants = dict(experiment.variants)
+        variants |= {f"{name}/{v.name}": v for name in beside for v in others[name].variants.values()}
+        _check_part(part, variants, f"{place}: {user}")
+
+
+def _check_part(part: Any, variants: Mapping[str, Variant], place: str) -> None:
+    for pattern in sorted(part.variants_named()):
+        if not any(fnmatchcase(name, pattern) for name in variants):
+            raise StudyError(f"{place}: no variant {pattern!r}; choose from {shortened(list(variants))}")
+    axes = {name for variant in variants.values() for name in _axes(variant)}
+    for axis in sorted(part.axes_named()):
+        key_among(axes, axis, f"{place}: axis")
+    for axis in sorted(getattr(part, "numeric_axes_named", set)()):
+        levels = {level for variant in variants.values() for level in _levels(variant, axis)}
+        if not all(is_number(level) for level in levels):
+            found = ", ".join(sorted(map(str, levels)))
+            raise StudyError(f"{place}: the levels of {axis!r} must be numbers, not {found}")
+    recorded = {pair for variant in variants.values() for pair in _recorded(variant)}
+    for split, metric in sorted(part.metrics_named()):
+        if not any(s == split and _matches(metric, m) for s, m in recorded):
+            choices = shortened(sorted(f"{s} {m}" for s, m in recorded))
+            raise StudyError(f"{place}: {split} {metric!r} is not recorded; choose from {choices}")
+
+
+def _users(experiment: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    """Yield every check and figure with the name that messages give it, and the experiments that it may name."""
+    for spec in experiment.spec.claims:
+        for check in spec.claim.checks:
+            yield f"claim {spec.id}", check, spec.experiments
+    for name, figure in experiment.figures.items():
+        yield f"figure {name}", figure, ()
+
+
+def _recorded(variant: Variant) -> Iterator[tuple[str, str]]:
+    """Yield split and metric of everything that a variant's runs record."""
+    for record in variant.run.record:
+        for split in record.measure.splits_read:
+            for metric in record.measure.metrics:
+                yield split, metric
+    if variant.search:  # the chosen point is retrained and judged on the test data
+        yield from (("test", "loss"), ("test", "accuracy"))
+        yield from (("batch", "updates"), ("train", "updates"), ("validation", "updates"), ("test", "updates"))
+
+
+def _axes(variant: Variant) -> set[str]:
+    """Return what the variants of an experiment can be told apart by: axes of the sweep and dotted settings."""
+    return {
+        *(level.axis for level in variant.levels),
+        *variant.settings,
+        *(variant.search.space if variant.search else ()),
+    }
+
+
+def _levels(variant: Variant, axis: str) -> Iterator[Any]:
+    """Yield where the variant stands on an axis, if it does."""
+    levels = {level.axis: level.value for level in variant.levels}
+    if axis in levels:
+        yield levels[axis]
+    elif any(key == axis or key.endswith(f".{axis}") for key in variant.settings):
+        yield variant.settings[key_among(variant.settings, axis)]
+
+
+def _matches(wanted: str, recorded: str) -> bool:
+    return fnmatchcase(wanted, recorded) or fnmatchcase(recorded, wanted)

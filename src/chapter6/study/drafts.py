@@ -1,0 +1,108 @@
+"""From an experiment's base, variants and sweep to one mapping of settings a variant, not yet validated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from chapter6.analysis.tables import Level
+from chapter6.registry import StudyError
+from chapter6.settings import assigned, merge, shortened
+from chapter6.words import name as reader_name
+
+if TYPE_CHECKING:
+    from chapter6.study.spec import ExperimentSpec
+
+OWN_KEYS = ("label", "track", "replicates", "strategy", "replay", "extends")  # beside the settings of the run
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A variant before validation: merged settings, and where it stands on the sweep's axes."""
+
+    name: str
+    label: str
+    settings: Mapping[str, Any]
+    listed: Level | None
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What is said of the variant and not of its run."""
+        return {key: self.settings[key] for key in OWN_KEYS if key in self.settings}
+
+    @property
+    def of_run(self) -> dict[str, Any]:
+        """The settings of the run."""
+        return {key: value for key, value in self.settings.items() if key not in OWN_KEYS}
+
+
+def count(experiment: ExperimentSpec) -> int:
+    """Return how many variants an experiment has."""
+    return max(len(experiment.variants), 1) * prod(len(levels) for levels in experiment.sweep.values())
+
+
+def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
+    """Yield every variant of ``experiment``: its variants, each multiplied by all axes of the sweep."""
+    axes = [list(_levels(axis, levels)) for axis, levels in experiment.sweep.items()]
+    for listed, *levels in product(_listed(experiment), *axes):
+        places = [level for level, _ in levels]
+        parts = [part for part in (listed.listed, *places) if part]
+        settings = listed.settings
+        for _, sets in levels:
+            settings = merge(settings, sets) if isinstance(sets, Mapping) else assign(settings, *sets)
+        name = "_".join(part.key for part in parts) or "only"
+        yield Draft(name, ", ".join(part.label for part in parts) or name, settings, listed.listed, tuple(places))
+
+
+def assign(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Return settings with another value of a dotted one; ``stages.main.`` may stand before keys of the short form."""
+    return assigned(settings, key if "stages" in settings else key.removeprefix("stages.main."), value)
+
+
+def _listed(experiment: ExperimentSpec) -> Iterator[Draft]:
+    """Yield the variants that are listed, each laid over what it extends; or the base alone."""
+    if not experiment.variants:
+        yield Draft("", "", experiment.base, None)
+    for name, own in experiment.variants.items():
+        settings = experiment.base
+        for ancestor in _line(experiment.variants, name):
+            inherited = {k: v for k, v in experiment.variants[ancestor].items() if k not in ("label", "extends")}
+            settings = merge(settings, inherited)
+        label = str(own.get("label", reader_name(name)))
+        yield Draft(name, label, settings, Level("", name, name, label))
+
+
+def _line(variants: Mapping[str, Mapping[str, Any]], name: str) -> list[str]:
+    """Return a variant and what it extends, the farthest first."""
+    line = [name]
+    while (extended := variants[line[-1]].get("extends")) is not None:
+        if extended not in variants:
+            raise StudyError(
+                f"variant {line[-1]!r}: extends: no variant {extended!r}; choose from {shortened(variants)}"
+            )
+        if extended in line:
+            raise StudyError(f"variant {name!r}: extends goes in a circle: {' -> '.join([*line, extended])}")
+        line.append(extended)
+    return line[::-1]
+
+
+def _levels(axis: str, levels: Any) -> Iterator[tuple[Level, Mapping[str, Any] | tuple[str, Any]]]:
+    """Yield every level of an axis with what it sets: settings to be merged, or a dotted key and its value."""
+    if isinstance(levels, Mapping):
+        for value, sets in levels.items():
+            key = value if isinstance(value, str) else f"{axis}-{_number(value)}"
+            label = str(sets.get("label", key.replace("-", " ")))
+            yield Level(axis, value, key, label), {k: v for k, v in sets.items() if k != "label"}
+        return
+    leaf = axis.split(".")[-1]
+    for value in levels:
+        label = f"{leaf.replace('_', ' ')} {_number(value)}"
+        yield Level(leaf, value, f"{leaf}-{_number(value)}", label), (axis, value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,281 @@
+"""From the files that authors write to the study: read, resolved and checked before any job."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from chapter6.engine.measurements import Evaluation
+from chapter6.engine.run import Images, Record, Run, Schedule
+from chapter6.figures.base import Figure
+from chapter6.registry import StudyError, plain
+from chapter6.search.searches import Search
+from chapter6.settings import is_number, key_among, shortened
+from chapter6.study import bounds
+from chapter6.study.cross_checks import check_references
+from chapter6.study.drafts import Draft, drafts
+from chapter6.study.paths import IDENTIFIER, Paths
+from chapter6.study.plan import Experiment, Study, Tuning, Variant
+from chapter6.study.reading import check_identifiers, experiment_files
+from chapter6.study.resolution import resolve
+from chapter6.study.schema import parse
+from chapter6.study.spec import (
+    ExperimentSpec,
+    OwnSpec,
+    StudyConfig,
+    TuningSpec,
+    load_config,
+    load_experiment,
+    read_config,
+)
+from chapter6.study.taken import Taken
+
+LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
+
+
+def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None, lenient: bool = False) -> Study:
+    """Load and validate the whole study; ``raw`` is the configuration (read from its file if None).
+
+    A ``lenient`` study leaves out experiments with a mistake, and says in ``broken`` what it is.
+    """
+    root = root or Path()
+    config = load_config(read_config(root / "config/config.yaml") if raw is None else raw)
+    specs, broken = _read_specs(root / config.experiments, lenient)
+    for name in config.selected:
+        if name not in (known := {spec.id for spec in specs.values()}) and name not in broken:
+            raise StudyError(f"only: unknown experiment {name!r}; choose from {sorted(known)}")
+    return plan_study(config, specs, broken, lenient)
+
+
+def plan_study(
+    config: StudyConfig,
+    specs: Mapping[str, ExperimentSpec],
+    broken: dict[str, str] | None = None,
+    lenient: bool = False,
+) -> Study:
+    """Resolve the selected experiments, and those that their claims name; ``specs`` are by file."""
+    found = {} if broken is None else broken
+    _check_claim_ids(specs)
+    planned: dict[str, Experiment] = {}
+    for place, spec in specs.items():
+        if spec.id in _selected(config, specs.values()):
+            with _noting(spec.id, found, lenient):
+                planned[spec.id] = plan_experiment(spec, config, place)
+    for place, spec in specs.items():
+        if spec.id in planned:
+            with _noting(spec.id, found, lenient):
+                check_references(planned[spec.id], planned, place)
+    study = Study(config, {name: each for name, each in planned.items() if name not in found}, found)
+    if not config.allow_large:
+        bounds.check_size(study)
+    return study
+
+
+@contextmanager
+def _noting(name: str, broken: dict[str, str], lenient: bool) -> Iterator[None]:
+    """Note a mistake where others are to go on."""
+    try:
+        yield
+    except StudyError as error:
+        if not lenient:
+            raise
+        broken[name] = str(error)
+
+
+def _selected(config: StudyConfig, specs: Collection[ExperimentSpec]) -> set[str]:
+    chosen = set(config.selected or (spec.id for spec in specs))
+    size = 0
+    while size < len(chosen):
+        size = len(chosen)
+        chosen |= {name for spec in specs if spec.id in chosen for claim in spec.claims for name in claim.experiments}
+    return chosen
+
+
+def _read_specs(folder: Path, lenient: bool) -> tuple[dict[str, ExperimentSpec], dict[str, str]]:
+    """Return the experiments of a folder by file, and the mistakes of those that have one."""
+    specs: dict[str, ExperimentSpec] = {}
+    broken: dict[str, str] = {}
+    files = experiment_files(folder)
+    if not files:
+        raise StudyError(f"config/config.yaml: experiments: no *.yaml in {folder}")
+    for path in files:
+        with _noting(path.stem, broken, lenient):
+            specs[str(path)] = load_experiment(path)
+    check_identifiers({place: spec.id for place, spec in specs.items()})
+    return specs, broken
+
+
+def _check_claim_ids(specs: Mapping[str, ExperimentSpec]) -> None:
+    seen: dict[str, str] = {}
+    for place, spec in specs.items():
+        for claim in spec.claims:
+            if claim.id in seen:
+                raise StudyError(f"{place}: claims: {claim.id!r} is already a claim of {seen[claim.id]}")
+            seen[claim.id] = spec.id
+
+
+def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Experiment:
+    """Resolve an experiment; ``place`` is the file that messages name."""
+    if not config.allow_large:
+        bounds.check_count(spec, place)
+    written = _drafts(spec, place)
+    variants = {name: resolve_variant(draft, spec, config, place) for name, draft in written.items()}
+    tunings = _tunings(spec, config, written, place)
+    if taken := sorted({tuning.tuned.name for tuning in tunings.values()} & variants.keys()):
+        raise StudyError(f"{place}: tuning: {taken[0]!r} is already a variant, and would be the tuned one's name")
+    variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
+    _check_replays(variants, place)
+    figures: dict[str, Figure] = {}
+    for figure in spec.figures:
+        number = sum(other.key == figure.key for other in figures.values())
+        figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
+    return Experiment(spec, variants, figures, tunings, Paths(config.preset))
+
+
+def _drafts(spec: ExperimentSpec, place: str) -> dict[str, Draft]:
+    with _placed(place):
+        listed = list(drafts(spec))
+    names = [draft.name for draft in listed]
+    if not names or len(set(names)) < len(names):
+        twice = [name for name, count in Counter(names).items() if count > 1] or "none at all"
+        raise StudyError(f"{place}: sweep: there must be variants, each with a name of its own, not {twice}")
+    for name in names:  # of files: those that are put together of levels were not checked when they were read
+        if not re.fullmatch(IDENTIFIER, name) or len(name) > LONGEST_NAME:
+            allowed = f"letters, digits and . + _ - (first a letter or digit, at most {LONGEST_NAME})"
+            raise StudyError(f"{place}: sweep: {name!r} is no name of a variant: {allowed}")
+    return dict(zip(names, listed, strict=True))
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Tell whatever is refused with its place."""
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{place}: {error}") from None
+
+
+def resolve_variant(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str) -> Variant:
+    """Validate a variant; ``place`` is the file that messages name."""
+    place, own = f"{place}: variant {draft.name!r}", parse(OwnSpec, draft.own, f"{place}: variant {draft.name!r}")
+    replicates = own.replicates or spec.replicates or config.replicates
+    taken = resolve(draft.of_run, place)
+    with _placed(place):
+        search = _search(own, spec, config, taken.run)
+        run = within_budget(taken.run, config)
+    return Variant(
+        name=draft.name,
+        label=draft.label,
+        track=own.track,
+        replicates=min(replicates, config.budget.replicates or replicates),
+        taken=Taken(run, taken.takes),
+        search=search,
+        listed=draft.listed,
+        levels=draft.levels,
+    )
+
+
+def within_budget(run: Run, config: StudyConfig) -> Run:
+    """Return the run capped by the preset, with every open number closed."""
+    return run.within(config.data.sizes.train, config.budget.max_steps, config.budget.max_examples)
+
+
+def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -> Search | None:
+    """Return what a variant of a searching experiment searches, and how."""
+    if spec.search is None:
+        if own.strategy or own.replay:
+            raise StudyError("a strategy or replay needs the experiment's search, which is missing")
+        return None
+    if not any("validation" in record.measure.splits_read for record in run.record):
+        raise StudyError("a search needs validation data to score: record an evaluation of them")
+    space = {}
+    for name, dimension in spec.search.space.items():
+        key = _number_of(run, name, "search.space", "searches draw fractions")
+        for end in (dimension.low, dimension.high):
+            _checked(run, key, end, "search.space")
+        space[key] = dimension
+    trials = min(spec.search.trials, config.budget.max_trials or spec.search.trials)
+    return Search(
+        own.strategy, own.replay, space=space, trials=trials, metric=spec.search.metric, retrains=spec.search.retrains
+    )
+
+
+def _number_of(run: Run, name: str, place: str, use: str) -> str:
+    """Return the full key of a setting that must be a number with fractions."""
+    settings = run.settings
+    key = key_among(
+        [k for k, value in settings.items() if is_number(value)] if name not in settings else settings, name, place
+    )
+    if not is_number(settings[key]):
+        raise StudyError(f"{place}: {name!r} is no number of the run, but {settings[key]!r}")
+    if isinstance(settings[key], int):
+        raise StudyError(f"{place}: {name!r} is a whole number, and {use}")
+    return key
+
+
+def _checked(run: Run, key: str, value: float, place: str) -> Run:
+    """Return the run with another value, validated as if its author had written it."""
+    return parse(Run, plain(run.changed(key, value)), place, {"stages.0.": "", "penalties.0.": "penalties."})
+
+
+def _check_replays(variants: Mapping[str, Variant], place: str) -> None:
+    choices = [name for name, variant in variants.items() if variant.rounds]
+    for variant in variants.values():
+        replay = variant.search and variant.search.replay
+        if replay and replay.of not in choices:
+            raise StudyError(f"{place}: variant {variant.name!r}: replay.of: no {replay.of!r}; choose from {choices}")
+
+
+def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Draft], place: str) -> dict[str, Tuning]:
+    """Return the tuning of every variant that ``spec.tuning`` names."""
+    if spec.tuning is None:
+        return {}
+    tunings = {}
+    for pattern in spec.tuning.of:
+        matching = [name for name in written if fnmatchcase(name, pattern)]
+        if not matching:
+            raise StudyError(f"{place}: tuning.of: no variant {pattern!r}; choose from {shortened(list(written))}")
+        for name in matching:
+            tunings[name] = _tuning(spec.tuning, spec, config, written[name], place)
+    return tunings
+
+
+def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
+    """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
+    here = f"{place}: tuning of {draft.name!r}"
+    open_run = resolve(draft.of_run, here).run
+    run = _tuned_length(open_run, tuning.steps)
+    variant = resolve_variant(draft, spec, config, here)
+    with _placed(here):
+        key = _number_of(run, tuning.parameter, "parameter", "factors make fractions")
+        own = run.settings[key]
+        candidates = [float(f"{own * factor:.6g}") for factor in tuning.factors]
+        if not isinstance(run.data, Images):
+            raise StudyError("validation: only images can be held out, and the run has none")
+        look = Record(Evaluation(splits=("validation",)), (Schedule(first=None),))
+        choosing = replace(run, data=replace(run.data, validation=tuning.validation), record=(look,))
+        for candidate in candidates:
+            _checked(choosing, key, candidate, "factors")
+        file = Paths(config.preset).tuning(spec.id, draft.name)
+        tuned = replace(
+            variant,
+            name=f"{variant.name}-tuned",
+            label=f"{variant.label}, tuned",
+            track="tuned",
+            taken=Taken(within_budget(run, config), {**variant.taken.takes, key: f"{file}#value"}),
+            of=variant.name,
+        )
+        return Tuning(variant, tuned, key, candidates, within_budget(choosing, config))
+
+
+def _tuned_length(run: Run, most: int) -> Run:
+    """Return the run with its only stage cut to so many updates."""
+    if len(run.stages) > 1:
+        raise StudyError("tuning: made for runs of one stage")
+    return replace(run, stages=tuple(replace(stage, steps=min(stage.steps, most)) for stage in run.stages))

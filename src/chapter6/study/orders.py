@@ -1,0 +1,107 @@
+"""What jobs are told, each in a file of its own that a job's output must not be older than.
+
+An order holds everything that its job's output depends on, digests of code included, and is written only where it
+differs from what stands there. So a changed setting, claim or line of code makes its jobs due again, whatever became of
+Snakemake's own records, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chapter6.engine.run import Run
+from chapter6.files import read_json, write_json
+from chapter6.registry import StudyError, build, plain
+from chapter6.search.searches import Search
+from chapter6.study.code import search_digest, training_digest
+from chapter6.study.taken import Taken
+
+if TYPE_CHECKING:
+    from chapter6.study.plan import PlannedSearch, Study, TrainingJob, Tuning
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Replicates ``first`` to ``last`` of a variant."""
+
+    variant: str
+    first: int
+    last: int
+    taken: Taken
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """What is to be trained, and by which code."""
+
+    experiment: str
+    seed: int
+    blocks: tuple[Trained, ...]
+    sources: str
+
+
+@dataclass(frozen=True)
+class TuningOrder:
+    """Which number of a run is to be chosen, and among which candidates."""
+
+    seed: int
+    run: Run
+    parameter: str
+    candidates: tuple[float, ...]
+    sources: str
+
+
+@dataclass(frozen=True)
+class SearchOrder:
+    """Which search is meant: all its rounds, and the choice at its end, have the same order."""
+
+    seed: int
+    replicate: int
+    run: Run
+    search: Search
+    sources: str
+
+
+def training(study: Study, experiment: str, job: TrainingJob) -> TrainingOrder:
+    """Return the order of a training job."""
+    blocks = tuple(Trained(block.variant.name, block.first, block.last, block.variant.taken) for block in job.blocks)
+    return TrainingOrder(experiment, study.config.study_seed, blocks, training_digest(*job.runs))
+
+
+def tuning(study: Study, chosen: Tuning) -> TuningOrder:
+    """Return the order of a tuning."""
+    run, seed = chosen.run, study.config.study_seed
+    return TuningOrder(seed, run, chosen.parameter, tuple(chosen.candidates), search_digest(run))
+
+
+def searching(study: Study, planned: PlannedSearch) -> SearchOrder:
+    """Return the order of the jobs of a search."""
+    run, seed, search = planned.variant.run, study.config.study_seed, planned.search
+    return SearchOrder(seed, planned.replicate, run, search, search_digest(run, search))
+
+
+def write_order(path: str, order: Any) -> str:
+    """Write an order, a tree of dataclasses or plain data, where it is not what stands there; return its path."""
+    data = json.loads(json.dumps(plain(order), default=str))
+    try:
+        if read_json(path) == data:
+            return path
+    except (OSError, ValueError):
+        pass
+    write_json(path, data)
+    return path
+
+
+def read_order(cls: type[T], path: Path) -> T:
+    """Read an order."""
+    try:
+        order: Mapping[str, Any] = read_json(path)
+        return build(cls, order)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}); snakemake writes it when it starts") from None

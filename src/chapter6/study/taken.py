@@ -1,0 +1,36 @@
+"""Runs that take values from files of the study, which a tuning or a search writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chapter6.engine.run import Run
+from chapter6.files import read_json
+from chapter6.registry import StudyError
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A run and the values that it takes from files once they are written: ``FILE#KEY`` by dotted setting."""
+
+    run: Run
+    takes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> set[str]:
+        """The files that values are taken from."""
+        return {reference.partition("#")[0] for reference in self.takes.values()}
+
+    def resolved(self, read: Callable[[str], Any] = read_json) -> Run:
+        """Return the run with what the files hold; StudyError where they cannot be read."""
+        run = self.run
+        for key, reference in self.takes.items():
+            file, _, name = reference.partition("#")
+            try:
+                run = run.changed(key, read(file)[name])
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                advice = f"`snakemake --cores all --forcerun {file}` writes it again"
+                raise StudyError(f"{file}: has no readable {name!r} ({error}); {advice}") from None
+        return run

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapter6.analysis.evidence import Evidence, aligned
 from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Target
 from chapter6.analysis.runs import budgets, metrics_like, readings, times
+from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.registry import StudyError
 
 from .hand_made import search_tables, tables
@@ -134,12 +134,12 @@ def test_an_unknown_summary_and_a_target_without_a_level_are_refused():
 def test_pairs_are_of_one_setting_and_replicates_of_both():
     axes = {name: {"std": 1 if name.endswith("1") else 0.1} for name in ("bn-1", "bn-2", "plain-1", "plain-2")}
     made = tables(("test", "accuracy", {name: [0.5] for name in axes}), axes=axes)
-    evidence = Evidence(made)
-    assert list(evidence.pairs("bn-*", "plain-*", ["std"])) == [
+    data = VariantData(made)
+    assert list(data.pairs("bn-*", "plain-*", ["std"])) == [
         (("bn-1", "plain-1"), "std 1"),
         (("bn-2", "plain-2"), "std 0.1"),
     ]
-    assert len(list(evidence.pairs("bn-*", "*"))) == 6
+    assert len(list(data.pairs("bn-*", "*"))) == 6
     a, b = aligned({"a": {0: 1.0, 1: 2.0, 3: 3.0}, "b": {3: 30.0, 1: 20.0}}, "a", "b")
     assert (a.tolist(), b.tolist()) == ([2.0, 3.0], [20.0, 30.0])
     assert [column.size for column in aligned({}, "a", "b")] == [0, 0]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from chapter6.figures import frames, style
+from chapter6.figures import selection, style
 from chapter6.figures.curves import Curves
 
 from .conftest import curve, runs, settings
@@ -23,11 +23,11 @@ def book_smooth_curve(x):
 @pytest.mark.parametrize("length", [11, 12, 200])
 def test_smoothing_is_the_books(length):
     values = np.random.default_rng(length).random(length)
-    np.testing.assert_allclose(frames.smooth_as_book(values), book_smooth_curve(values), rtol=1e-12)
+    np.testing.assert_allclose(selection.smooth_as_book(values), book_smooth_curve(values), rtol=1e-12)
 
 
 def test_short_curves_stay_as_they_are():
-    assert frames.smooth_as_book([3.0, 1.0]).tolist() == [3.0, 1.0]
+    assert selection.smooth_as_book([3.0, 1.0]).tolist() == [3.0, 1.0]
 
 
 def test_bands_are_t_intervals_over_replicates(optimizers):
@@ -66,10 +66,10 @@ def test_one_replicate_has_no_band():
 
 @pytest.mark.parametrize("log", [False, True])
 def test_thinning_keeps_the_ends_and_at_most_so_many(log):
-    kept = frames.thin(np.arange(5000), 300, log)
+    kept = selection.thin(np.arange(5000), 300, log)
     assert (kept[0], kept[-1]) == (0, 4999)
     assert len(kept) <= 300
-    assert frames.thin([1, 5, 9]).tolist() == [1, 5, 9]
+    assert selection.thin([1, 5, 9]).tolist() == [1, 5, 9]
 
 
 def test_curves_are_thinned(optimizers):
@@ -185,11 +185,11 @@ def test_levels_are_called_by_their_labels():
         key: f"{label[key.partition('_')[0]]}, learning rate {v['axis.learning_rate']}" for key, v in names.items()
     }
     table = settings(names, given)
-    assert frames.level_names(table)["normalization", "bn"] == "batch normalization"
-    placed = frames.place(table, list(names), x="learning_rate")
+    assert selection.level_names(table)["normalization", "bn"] == "batch normalization"
+    placed = selection.place(table, list(names), x="learning_rate")
     assert placed["line"].tolist() == ["plain", "plain", "bn", "bn"]
     assert placed["label"].tolist() == ["without"] * 2 + ["batch normalization"] * 2
-    unnamed = frames.place(settings(names), list(names), columns="normalization", lines="learning_rate")
+    unnamed = selection.place(settings(names), list(names), columns="normalization", lines="learning_rate")
     assert unnamed["panel"].unique().tolist() == ["plain", "batch normalization"]
     assert unnamed["label"].tolist()[:2] == ["learning rate 0.1", "learning rate 1"]
 

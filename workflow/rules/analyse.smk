@@ -27,7 +27,7 @@ rule tabulate:
         variants=variants_digest,
         sources=source_digest(
             "analysis/tables.py",
-            "analysis/intervals.py",
+            "intervals.py",
             "study/gathering.py",
             "study/records.py",
             "study/searches.py",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from chapter6.analysis.intervals import Array, Transform, bounds, decide, from_scale, to_scale
+from chapter6.intervals import Array, Transform, bounds, decide, from_scale, to_scale
 
 Draw = Callable[[Generator, tuple[int, int]], Array]
 

@@ -18,10 +18,10 @@ from chapter6.analysis.comparisons import (
     judge_family,
     sampled,
 )
-from chapter6.analysis.evidence import Evidence, names
-from chapter6.analysis.intervals import Direction
 from chapter6.analysis.quantities import Quantity, Split, Summary, Target
 from chapter6.analysis.runs import Tables
+from chapter6.analysis.variant_data import VariantData, names
+from chapter6.intervals import Direction
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
 OneOrMore = str | Names
@@ -78,13 +78,13 @@ class Check(Fields, Family):
         return set()
 
     @abstractmethod
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return what is compared."""
 
     def asked(self, tables: Tables) -> list[Comparison]:
         """What is compared, with blanks for what the tables do not hold or what does not fit them."""
         try:
-            found = self.comparisons(Evidence(tables))
+            found = self.comparisons(VariantData(tables))
         except StudyError as error:
             found = [replace(self.blank(), outcome=str(error))]
         missing = max(self.needs or 1, 1) - len(found)
@@ -131,9 +131,9 @@ class Measured(Fields):
         """The number, as a quantity."""
         return Quantity(self.metric, self.split, self.summary, self.first_step, self.last_step, self.when)
 
-    def quantities(self, evidence: Evidence) -> list[Quantity]:
+    def quantities(self, data: VariantData) -> list[Quantity]:
         """The quantity of each layer where the metric is a pattern, else the one."""
-        return evidence.each_layer(self.quantity)
+        return data.each_layer(self.quantity)
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return what the tables must hold for the quantity."""
@@ -219,8 +219,8 @@ class Bounded(Fields):
 
 
 def each_pair(
-    evidence: Evidence, subjects: OneOrMore, rivals: OneOrMore, axes: tuple[str, ...] = ()
+    data: VariantData, subjects: OneOrMore, rivals: OneOrMore, axes: tuple[str, ...] = ()
 ) -> tuple[list[tuple[tuple[str, str], str]], list[str]]:
     """The pairs with their setting in words, and all variants in them."""
-    pairs = list(evidence.pairs(subjects, rivals, axes))
+    pairs = list(data.pairs(subjects, rivals, axes))
     return pairs, sorted({name for sides, _ in pairs for name in sides})

@@ -9,10 +9,10 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Range, pair, sampled, single
-from chapter6.analysis.evidence import Evidence, aligned, names
-from chapter6.analysis.intervals import Transform
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings
+from chapter6.analysis.variant_data import VariantData, aligned, names
+from chapter6.intervals import Transform
 from chapter6.registry import Count, Positive
 
 
@@ -43,16 +43,16 @@ class Ordering(Measured, Compared, Check):
         """Return the axes whose settings are compared one by one."""
         return set(self.each)
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair and layer."""
-        pairs, involved = each_pair(evidence, self.subjects, self.than, self.each)
-        levels = evidence.readings(self.learned.quantity, involved) if self.learned else {}
+        pairs, involved = each_pair(data, self.subjects, self.than, self.each)
+        levels = data.readings(self.learned.quantity, involved) if self.learned else {}
         found = []
-        for quantity in self.quantities(evidence):
-            values = evidence.readings(quantity, involved)
+        for quantity in self.quantities(data):
+            values = data.readings(quantity, involved)
             for sides, where in pairs:
                 claim = (self.claimed, self.amount, self.scale)
-                comparison = pair(evidence, values, quantity, sides, *claim, where, self.exact)
+                comparison = pair(data, values, quantity, sides, *claim, where, self.exact)
                 found.append(self._with_outcome(comparison, levels))
         return found
 
@@ -91,13 +91,13 @@ class Level(Measured, Bounded, Check):
         """Return the variants."""
         return set(names(self.variants))
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a variant and layer."""
-        variants, how = evidence.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
+        variants, how = data.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
         return [
-            single(evidence, values, quantity, variant, self.claimed, self.level, *how)
-            for quantity in self.quantities(evidence)
-            for values in [evidence.readings(quantity, variants)]
+            single(data, values, quantity, variant, self.claimed, self.level, *how)
+            for quantity in self.quantities(data)
+            for values in [data.readings(quantity, variants)]
             for variant in variants
         ]
 
@@ -130,23 +130,23 @@ class Equivalence(Measured, Check):
         """Return the axes whose settings are compared one by one."""
         return set(self.each)
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair (or variant) and layer."""
         middle = self.constant or 0.0
         claim = (Range(middle - self.margin, middle + self.margin, closed=True), self.margin)
         if self.than is None:
-            variants = evidence.expand(self.variants)
+            variants = data.expand(self.variants)
             return [
-                single(evidence, values, quantity, name, *claim, quantity.transform, self.images, self.exact)
-                for quantity in self.quantities(evidence)
-                for values in [evidence.readings(quantity, variants)]
+                single(data, values, quantity, name, *claim, quantity.transform, self.images, self.exact)
+                for quantity in self.quantities(data)
+                for values in [data.readings(quantity, variants)]
                 for name in variants
             ]
-        pairs, involved = each_pair(evidence, self.variants, self.than, self.each)
+        pairs, involved = each_pair(data, self.variants, self.than, self.each)
         return [
-            pair(evidence, values, quantity, sides, *claim, "difference", where, self.exact)
-            for quantity in self.quantities(evidence)
-            for values in [evidence.readings(quantity, involved)]
+            pair(data, values, quantity, sides, *claim, "difference", where, self.exact)
+            for quantity in self.quantities(data)
+            for values in [data.readings(quantity, involved)]
             for sides, where in pairs
         ]
 
@@ -170,19 +170,19 @@ class Interaction(Measured, Check):
         """Return the four variants."""
         return {*self.larger, *self.than}
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a layer, as a rule one."""
         involved = (*self.larger, *self.than)
         return [
-            self._difference(evidence, quantity, involved, evidence.readings(quantity, involved))
-            for quantity in self.quantities(evidence)
+            self._difference(data, quantity, involved, data.readings(quantity, involved))
+            for quantity in self.quantities(data)
         ]
 
     def _difference(
-        self, evidence: Evidence, quantity: Quantity, involved: tuple[str, ...], values: Readings
+        self, data: VariantData, quantity: Quantity, involved: tuple[str, ...], values: Readings
     ) -> Comparison:
         a, b, c, d = aligned(values, *involved)
-        first, second, third, fourth = (evidence.label(name) for name in involved)
+        first, second, third, fourth = (data.label(name) for name in involved)
         return Comparison(
             measure=sampled((a - b) - (c - d), certain=self.exact),
             claimed=Range(least=self.margin),
@@ -193,6 +193,6 @@ class Interaction(Measured, Check):
             scale="difference",
             unit=quantity.unit,
             variants=involved,
-            track=evidence.track(involved),
-            outcome=evidence.outcome(involved, values),
+            track=data.track(involved),
+            outcome=data.outcome(involved, values),
         )

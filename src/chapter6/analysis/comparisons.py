@@ -15,8 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chapter6.analysis.evidence import Evidence, aligned
-from chapter6.analysis.intervals import (
+from chapter6.analysis.quantities import Quantity
+from chapter6.analysis.runs import Readings
+from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.intervals import (
     Array,
     Direction,
     Interval,
@@ -31,8 +33,6 @@ from chapter6.analysis.intervals import (
     paired_ratio,
     replicates_to_decide,
 )
-from chapter6.analysis.quantities import Quantity
-from chapter6.analysis.runs import Readings
 
 Scale = Literal["difference", "ratio", "value"]
 Correction = Literal["none", "holm"]
@@ -277,7 +277,7 @@ def claimed_range(direction: Direction, margin: float, scale: Scale) -> Range:
 
 
 def pair(
-    evidence: Evidence,
+    data: VariantData,
     values: Readings,
     quantity: Quantity,
     sides: tuple[str, str],
@@ -289,7 +289,7 @@ def pair(
 ) -> Comparison:
     """One variant's quantity against another's, paired over replicates."""
     a, b = aligned(values, *sides)
-    subject, rival = (evidence.label(side) for side in sides)
+    subject, rival = (data.label(side) for side in sides)
     return Comparison(
         measure=compared(a, b, scale, certain),
         claimed=claimed,
@@ -302,13 +302,13 @@ def pair(
         scale=scale,
         unit="" if scale == "ratio" else quantity.unit,
         variants=sides,
-        track=evidence.track(sides),
-        outcome=evidence.outcome(sides, values),
+        track=data.track(sides),
+        outcome=data.outcome(sides, values),
     )
 
 
 def single(
-    evidence: Evidence,
+    data: VariantData,
     values: Readings,
     quantity: Quantity,
     variant: str,
@@ -326,9 +326,9 @@ def single(
         margin=margin,
         quantity=str(quantity),
         metric=quantity.metric,
-        subject=evidence.label(variant),
+        subject=data.label(variant),
         unit=quantity.unit,
         variants=(variant,),
-        track=evidence.track((variant,)),
-        outcome=evidence.outcome((variant,), values),
+        track=data.track((variant,)),
+        outcome=data.outcome((variant,), values),
     )

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array, Transform
+from chapter6.intervals import Array, Transform
 from chapter6.registry import Index, StudyError
 
 Split = Literal["batch", "train", "validation", "test"]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array
 from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Split, Target, split_of
+from chapter6.intervals import Array
 from chapter6.registry import StudyError
 
 if TYPE_CHECKING:

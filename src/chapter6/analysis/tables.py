@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.analysis.intervals import one_sample
+from chapter6.intervals import one_sample
 
 if TYPE_CHECKING:
     import pandas as pd

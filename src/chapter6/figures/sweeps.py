@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
+from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Splits
 from chapter6.figures.summaries import Summary, summarised
 from chapter6.registry import Count
@@ -45,9 +45,9 @@ class Sweep(Summary, Figure):
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return panel, line, label, x, split, mean, low, high, replicates, diverged, total."""
-        variants = frames.choose(tables["settings"], self.variants)
+        variants = selection.choose(tables["settings"], self.variants)
         lines, columns = self._layout(tables["settings"])
-        placed = frames.place(tables["settings"], variants, columns, lines, self.x)
+        placed = selection.place(tables["settings"], variants, columns, lines, self.x)
         placed = placed.assign(x=placed["x"].astype(float))
         if self.relative:
             placed["x"] /= placed.groupby(["panel", "line"])["x"].transform("median")
@@ -55,7 +55,7 @@ class Sweep(Summary, Figure):
 
     def _layout(self, settings: DataFrame) -> tuple[str, str]:
         """Return the axes of lines and of panels."""
-        left = [axis for axis in frames.axes_of(settings) if axis not in (self.x, self.lines, self.columns)]
+        left = [axis for axis in selection.axes_of(settings) if axis not in (self.x, self.lines, self.columns)]
         lines = self.lines or (left.pop(0) if left else "")
         return lines, self.columns or (left.pop(0) if left else "")
 
@@ -157,8 +157,8 @@ class Heatmap(Summary, Figure):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return row, column, mean, low, high, replicates, diverged, total: one row a cell."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
-        placed = frames.place(settings, variants, self.columns, self.rows)
+        variants = selection.choose(settings, self.variants)
+        placed = selection.place(settings, variants, self.columns, self.rows)
         shown = summarised(self, tables, variants, placed, log=False)
         return shown.rename(columns={"label": "row", "panel": "column"}).drop(columns="line")
 

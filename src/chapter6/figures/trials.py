@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from chapter6.figures import frames, panels, style
+from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Split, Splits, as_tuple
 from chapter6.registry import Count, Index, StudyError
 from chapter6.words import name
@@ -23,9 +23,9 @@ LOST = {"accuracy": 0.1, "loss": math.log(10)}  # what a trial that diverged cou
 
 def results(tables: Mapping[str, DataFrame], metric: str, split: Split, variants: Sequence[str]) -> DataFrame:
     """Return variant, replicate, trial, value: every trial's final value, NaN where it diverged, in order."""
-    rows = frames.rows_of(tables["curves"], metric, [split], variants, of_trials=True)
+    rows = selection.rows_of(tables["curves"], metric, [split], variants, of_trials=True)
     last = rows.sort_values("step", kind="stable").groupby(KEYS, sort=False)["value"].last().reset_index()
-    runs = frames.trials(tables["runs"])
+    runs = selection.trials(tables["runs"])
     runs = runs[runs["variant"].isin(variants)]
     values = runs[[*KEYS, "outcome"]].merge(last, on=KEYS, how="left")
     values["value"] = values["value"].where(values["outcome"] == "finished")
@@ -83,7 +83,7 @@ class BestTrials(Figure, key="best_trials"):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return rank, variant, label, trial, result, settings (as text), split, x, value."""
         splits = as_tuple(self.split)
-        variants = frames.choose(tables["settings"], self.variants)
+        variants = selection.choose(tables["settings"], self.variants)
         found = of_search(results(tables, self.metric, splits[0], variants), self.replicate)
         found = found.rename(columns={"value": "result"})
         found = found.assign(rank=ranks(found["result"], self.metric)).sort_values("rank")
@@ -93,13 +93,15 @@ class BestTrials(Figure, key="best_trials"):
         found = found.merge(points, on=KEYS)
         texts = [_settings_text(searched, values) for values in found[searched].to_numpy()]
         found = found.drop(columns=searched)
-        names = frames.labels(tables["settings"])
+        names = selection.labels(tables["settings"])
         found = found.assign(settings=texts, label=found["variant"].map(names))
-        rows = frames.rows_of(tables["curves"], self.metric, splits, variants, of_trials=True)
-        rows = rows[rows["step"].isin(frames.thin(rows["step"], frames.POINTS // 3))]
+        rows = selection.rows_of(tables["curves"], self.metric, splits, variants, of_trials=True)
+        rows = rows[rows["step"].isin(selection.thin(rows["step"], selection.POINTS // 3))]
         rows = rows.assign(order=rows["split"].map(splits.index)).sort_values(["order", "step"], kind="stable")
         shown = found.merge(rows[[*KEYS, "split", "step", "value"]], on=KEYS).drop(columns="replicate")
-        return shown.assign(x=shown.pop("step") / frames.updates_a_unit(self.x, self.updates_per_epoch, rows["step"]))
+        return shown.assign(
+            x=shown.pop("step") / selection.updates_a_unit(self.x, self.updates_per_epoch, rows["step"])
+        )
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw one panel a trial, on common axes."""
@@ -162,14 +164,14 @@ class BestSoFar(Figure, key="best_so_far"):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return line, label, trials (how many), mean, low, high, replicates (searches)."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
+        variants = selection.choose(settings, self.variants)
         values = results(tables, self.metric, self.split, variants)
         values["value"] = values["value"].fillna(LOST.get(self.metric, math.nan))
         searches = values.groupby(["variant", "replicate"], sort=False)["value"]
         so_far = searches.cummin() if style.is_better_low(self.metric) else searches.cummax()
         values = values.assign(value=so_far, trials=searches.cumcount() + 1).dropna(subset="value")
-        placed = frames.place(settings, variants).drop(columns=["panel", "x"])
-        shown = frames.intervals(values, ["variant", "trials"], share=style.is_share(self.metric))
+        placed = selection.place(settings, variants).drop(columns=["panel", "x"])
+        shown = selection.intervals(values, ["variant", "trials"], share=style.is_share(self.metric))
         return placed.merge(shown, on="variant").drop(columns="variant")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from chapter6.analysis.intervals import (
+from chapter6.intervals import (
     Interval,
     Verdict,
     bounds,
@@ -38,7 +38,7 @@ def ends(interval: Interval) -> tuple[float, float, float]:
 
 def test_importing_needs_numpy_only() -> None:
     heavy = {"scipy", "statsmodels", "pandas"}
-    code = f"import sys, chapter6.analysis.intervals; print({heavy} & set(sys.modules))"
+    code = f"import sys, chapter6.intervals; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array
 from chapter6.analysis.quantities import Quantity
 from chapter6.analysis.runs import Readings, Tables, metrics_like, readings
+from chapter6.intervals import Array
 from chapter6.registry import StudyError
 
 Setting = tuple[Any, ...]  # a level of each of some axes
@@ -26,7 +26,7 @@ def names(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VariantData:
     """The tables with what they say about variants, looked up once."""
 
     tables: Tables

@@ -16,14 +16,6 @@ NAMES = {
     "bayesian": "Bayesian",
     "std-0.01": "std 0.01",
     "std-1": "std 1",
-    "loss": "loss",
-    "rank": "distinct units (rank)",
-    "gradient_norm": "norm of the gradient",
-    "activation_mean": "mean of the activations",
-    "activation_std": "spread of the activations (std)",
-    "unit_std": "spread of a unit over the inputs (std)",
-    "slope": "mean slope of the activation function",
-    "saturated": "saturated activations",
 }
 PARAMETERS = {"regularizer.strength": "weight decay"}
 

@@ -28,6 +28,7 @@ rule tabulate:
         sources=source_digest(
             "analysis/tables.py",
             "intervals.py",
+            "words.py",
             "study/gathering.py",
             "study/records.py",
             "study/searches.py",
@@ -53,7 +54,7 @@ rule judge:
     params:
         study=paths.settings,
         claims=lambda wildcards: digest([repr(claim) for claim in experiment_of(wildcards).claims]),
-        sources=source_digest("analysis/*.py", "words.py", "jobs/judge.py"),
+        sources=source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "jobs/judge.py"),
     shell:
         "chapter6 judge --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 

@@ -17,7 +17,7 @@ rule draw:
     params:
         study=paths.settings,
         figures=lambda wildcards: digest(repr(experiment_of(wildcards).figures)),
-        sources=source_digest("figures/*.py", "words.py", "jobs/draw.py"),
+        sources=source_digest("figures/*.py", "intervals.py", "metrics.py", "words.py", "jobs/draw.py"),
     shell:
         "chapter6 draw --study {params.study} --experiment {wildcards.experiment} 2> {log}"
 

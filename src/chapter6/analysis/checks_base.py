@@ -9,7 +9,6 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from chapter6.analysis.comparisons import (
-    CONFIDENCE,
     Comparison,
     Part,
     Range,
@@ -18,10 +17,11 @@ from chapter6.analysis.comparisons import (
     judge_family,
     sampled,
 )
-from chapter6.analysis.quantities import Quantity, Split, Summary, Target
+from chapter6.analysis.quantities import Quantity, Summary, Target
 from chapter6.analysis.runs import Tables
 from chapter6.analysis.variant_data import VariantData, names
-from chapter6.intervals import Direction
+from chapter6.intervals import CONFIDENCE, Direction
+from chapter6.metrics import Split
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
 OneOrMore = str | Names
@@ -83,8 +83,10 @@ class Check(Fields, Family):
 
     def asked(self, tables: Tables) -> list[Comparison]:
         """What is compared, with blanks for what the tables do not hold or what does not fit them."""
+        data = VariantData(tables)
         try:
-            found = self.comparisons(VariantData(tables))
+            with np.errstate(invalid="ignore"):  # what is infinite less what is infinite
+                found = [replace(each, diverged=data.diverged(each.variants)) for each in self.comparisons(data)]
         except StudyError as error:
             found = [replace(self.blank(), outcome=str(error))]
         missing = max(self.needs or 1, 1) - len(found)

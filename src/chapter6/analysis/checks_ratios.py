@@ -9,10 +9,11 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Range, compared, pair, single
-from chapter6.analysis.quantities import Quantity, Split, Target
+from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings, budgets, times
 from chapter6.analysis.variant_data import VariantData, aligned, names
 from chapter6.intervals import Interval, censored_ratio
+from chapter6.metrics import Split
 from chapter6.registry import Positive
 
 

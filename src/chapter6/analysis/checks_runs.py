@@ -12,7 +12,7 @@ from chapter6.analysis.comparisons import Comparison, Range, pair, sampled, sing
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings
 from chapter6.analysis.variant_data import VariantData, aligned, names
-from chapter6.intervals import Transform
+from chapter6.metrics import Transform
 from chapter6.registry import Count, Positive
 
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
 from chapter6.analysis.comparisons import Comparison, Range, claimed_range, compared, sampled
-from chapter6.analysis.quantities import base_of
 from chapter6.analysis.runs import read_runs
 from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
-from chapter6.intervals import Array, Transform
+from chapter6.intervals import Array
+from chapter6.metrics import Transform, metric_of, recorded_key
 from chapter6.registry import Count, Share
 from chapter6.words import parameter_name
 
@@ -48,8 +48,8 @@ class OfTrials(Measured):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.metric.startswith(("best/", "trial/")):
-            self.refuse(f"metric: name a trial's own, {base_of(self.metric)!r}, not {self.metric!r}")
+        if (own := recorded_key(self.metric)) != self.metric:
+            self.refuse(f"metric: name a trial's own, {own!r}, not {self.metric!r}")
 
     def variants_named(self) -> set[str]:
         """Return the strategies."""
@@ -58,7 +58,7 @@ class OfTrials(Measured):
     @property
     def better(self) -> Better:
         """Whether a good trial has a high or a low number."""
-        return "lower" if self.metric == "loss" else "higher"
+        return metric_of(self.metric).better
 
     def searches(self, data: VariantData, variant: str) -> dict[int, Search]:
         """The searches of a strategy, by replicate."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import (
-    CONFIDENCE,
     Comparison,
     Part,
     claimed_range,
@@ -23,7 +22,7 @@ from chapter6.analysis.comparisons import (
 from chapter6.analysis.quantities import Target
 from chapter6.analysis.runs import Readings, Tables
 from chapter6.analysis.variant_data import VariantData, across, aligned, in_words, names, ranks
-from chapter6.intervals import Array, Direction
+from chapter6.intervals import CONFIDENCE, Array, Direction
 from chapter6.registry import Names, StudyError
 from chapter6.words import name, parameter_name
 

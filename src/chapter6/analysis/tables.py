@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.intervals import one_sample
+from chapter6.intervals import by_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,14 +123,9 @@ def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
 
     Of a search, only the choice counts.
     """
-    import pandas as pd
-
     keys = ["variant", "split", "metric"]
     if "trial" in curves:
         curves = curves[curves["trial"] == CHOSEN]
     last = curves.sort_values("step", kind="stable").groupby([*keys, "replicate"], sort=False).last().reset_index()
-    rows = []
-    for names, group in last.groupby(keys, sort=False):
-        interval = one_sample(group["value"].to_numpy(), confidence=0.95)
-        rows.append((*names, group["step"].max(), interval.estimate, interval.low, interval.high, len(group)))
-    return pd.DataFrame(rows, columns=[*keys, "step", "mean", "low", "high", "replicates"])
+    steps = last.groupby(keys, sort=False)["step"].max().reset_index()
+    return steps.merge(by_group(last, keys), on=keys)[[*keys, "step", "mean", "low", "high", "replicates"]]

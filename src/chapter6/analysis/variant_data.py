@@ -129,6 +129,10 @@ class VariantData:
         """What a reader must know of how the runs ended: diverged, without data, or without such a number."""
         return "; ".join(note for variant in variants for note in self._notes(variant, found.get(variant, {})))
 
+    def diverged(self, variants: Iterable[str]) -> int:
+        """How many runs of the variants diverged."""
+        return sum(self.outcomes.get(variant, Counter())["diverged"] for variant in variants)
+
     def _notes(self, variant: str, values: dict[int, float]) -> Iterator[str]:
         name, runs = self.label(variant), self.outcomes.get(variant, Counter())
         if not values:

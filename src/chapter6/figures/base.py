@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from chapter6.figures import style
+from chapter6.metrics import Split
 from chapter6.registry import Family
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from pandas import DataFrame
 
-Split = Literal["batch", "train", "validation", "test"]
 Splits = Split | tuple[Split, ...]
 
 

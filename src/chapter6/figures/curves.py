@@ -10,6 +10,8 @@ import numpy as np
 
 from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import metric_of
 from chapter6.registry import Count, Index
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Curves(Figure):
     @property
     def _log(self) -> bool:
         """Whether the ordinate is logarithmic: as asked, or for counts, where one differs from none and many."""
-        return self.log_y or style.is_count(self.metric)
+        return self.log_y or metric_of(self.metric).counts
 
     def axes_named(self) -> set[str]:
         """Return the axes of panels and lines."""
@@ -69,7 +71,7 @@ class Curves(Figure):
         counts = rows.drop_duplicates(["variant", *place])[["variant", *place]]
         counts = counts.merge(selection.diverged(tables["runs"]), on="variant", how="left").drop(columns="variant")
         rows = rows[self._kept(rows)]
-        shown = selection.intervals(rows, [*place, "split", "step"], self.log_y, style.is_share(self.metric))
+        shown = by_group(rows, [*place, "split", "step"], self.log_y, metric_of(self.metric).is_share)
         shown = counts.merge(shown, on=place, how="left").fillna({"split": splits[0]})
         return shown.assign(
             x=shown.pop("step") / selection.updates_a_unit(self.x, self.updates_per_epoch, rows["step"])
@@ -104,7 +106,7 @@ class Curves(Figure):
             for position, (line, of_line) in enumerate(rows.groupby("line", sort=False)):
                 for split, curve in of_line.groupby("split", sort=False):
                     dash = style.SPLIT_DASHES[str(split)] if isinstance(self.split, tuple) else "-"
-                    width = 1.7 + style.is_count(self.metric) * 0.9 * (len(looks) - 1 - position)
+                    width = 1.7 + metric_of(self.metric).counts * 0.9 * (len(looks) - 1 - position)
                     _draw_curve(ax, curve, looks[str(line)], position, linestyle=dash, linewidth=width)
                     _mark_end(ax, curve, looks[str(line)], limits[1])
             ax.set_title(str(panel))

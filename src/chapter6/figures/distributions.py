@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from chapter6.figures import panels, selection, style
-from chapter6.figures.base import Figure, Split
+from chapter6.figures.base import Figure
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -227,7 +229,7 @@ class Layers(Figure):
         placed = selection.place(settings, variants, self.columns, self.lines)
         rows = placed.assign(order=range(len(placed))).merge(rows, on="variant").sort_values(["order", "layer"])
         by = ["panel", "line", "label", "layer"]
-        return selection.intervals(rows, by, self.log_y, style.is_share(self.metric))
+        return by_group(rows, by, self.log_y, metric_of(self.metric).is_share)
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw one panel for each level of ``columns``, lines side by side where they would hide each other."""

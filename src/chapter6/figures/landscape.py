@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chapter6.figures import panels, selection, style, trials
-from chapter6.figures.base import Figure, Split
+from chapter6.figures.base import Figure
+from chapter6.metrics import Split
 from chapter6.registry import Count, Index
 
 if TYPE_CHECKING:

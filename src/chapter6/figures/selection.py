@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 POINTS = 300  # a line has no more: what a screen can show, and what keeps an SVG small
-CONFIDENCE = 0.95
 
 
 def choose(settings: DataFrame, patterns: Sequence[str] = ()) -> list[str]:
@@ -288,28 +287,3 @@ def smoothed(rows: DataFrame) -> DataFrame:
     values = ordered.groupby(keys, sort=False)["value"].transform(lambda curve: smooth_as_book(curve.to_numpy()))
     result: DataFrame = ordered.assign(value=values)
     return result
-
-
-def intervals(rows: DataFrame, by: list[str], log: bool = False, share: bool = False) -> DataFrame:
-    """Return mean, low, high and replicates of ``value`` for each group, with 95 % t intervals.
-
-    ``log`` computes on the logarithm, where a group is all positive: the mean is then the geometric one.
-    ``share`` keeps the interval inside [0, 1]. One replicate has no interval: low and high are NaN.
-    """
-    from scipy.special import stdtrit
-
-    value = rows["value"].astype(float)
-    smallest = rows.assign(value=value).groupby(by, sort=False)["value"].transform("min")
-    logs = (smallest > 0) & log
-    scaled = rows.assign(value=np.where(logs, np.log(value.where(logs, 1.0)), value), log=logs)
-    groups = scaled.groupby(by, sort=False)
-    result = groups["value"].agg(["mean", "std", "size"]).join(groups["log"].first()).reset_index()
-    count, mean = result["size"].to_numpy(), result["mean"].to_numpy()
-    quantile = np.where(count > 1, stdtrit(np.maximum(count - 1, 1), (1 + CONFIDENCE) / 2), np.nan)
-    half = quantile * result["std"].to_numpy() / np.sqrt(count)
-    for end, values in (("mean", mean), ("low", mean - half), ("high", mean + half)):
-        with np.errstate(over="ignore"):
-            result[end] = np.where(result["log"], np.exp(np.where(result["log"], values, 0)), values)
-    if share:
-        result["low"], result["high"] = result["low"].clip(lower=0), result["high"].clip(upper=1)
-    return result.rename(columns={"size": "replicates"}).drop(columns=["std", "log"])

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from chapter6.figures import panels, selection, style
-from chapter6.figures.base import Figure, Split, Splits, as_tuple
+from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Summary:
         """Return what the numbers are, for an axis."""
         what = style.metric_name(self.metric, self.splits)
         if self.minus:
-            what += f" minus {style.SPLIT_NAMES[self.minus]}" + (", points" if style.is_share(self.metric) else "")
+            what += f" minus {style.SPLIT_NAMES[self.minus]}" + (", points" if metric_of(self.metric).is_share else "")
         if self.summary == "final":
             return f"final {what}" if self.last == 1 else f"{what} (mean of the last {self.last} updates)"
         return f"{what} ({'mean over the run' if self.summary == 'mean' else self.summary})"
@@ -81,8 +83,8 @@ def summarised(
     from pandas import DataFrame
 
     values = figure.summarise(tables["curves"], tables["runs"], variants)
-    share = style.is_share(figure.metric) and not figure.minus
-    shown = selection.intervals(values, ["variant", "split"], log, share)
+    share = metric_of(figure.metric).is_share and not figure.minus
+    shown = by_group(values, ["variant", "split"], log, share)
     every = placed.merge(selection.diverged(tables["runs"]), on="variant", how="left")
     every = every.merge(DataFrame({"split": list(figure.splits)}), how="cross")
     return every.merge(shown, on=["variant", "split"], how="left")

@@ -11,6 +11,7 @@ import numpy as np
 from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Splits
 from chapter6.figures.summaries import Summary, summarised
+from chapter6.metrics import metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Sweep(Summary, Figure):
                 ax.set_xticks(sorted(data["x"].unique()))
                 ax.set_xticks([], minor=True)
         panels.share_axis(axes[0], self.metric, "y", bool(self.minus))
-        _limit(axes[0], data, self.log_y, style.is_share(self.metric) and not self.minus and not self.log_y)
+        _limit(axes[0], data, self.log_y, metric_of(self.metric).is_share and not self.minus and not self.log_y)
         x = style.axis_name(self.x) + (" / its middle value" if self.relative else "")
         panels.name_axes(axes, x, self.value_name().replace(" (", "\n("))
         panels.legend(figure, self._keys(data, looks), len(groups))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from chapter6.figures import panels, selection, style
-from chapter6.figures.base import Figure, Split, Splits, as_tuple
+from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count, Index, StudyError
-from chapter6.words import name
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 KEYS = ["variant", "replicate", "trial"]
-LOST = {"accuracy": 0.1, "loss": math.log(10)}  # what a trial that diverged counts as: chance
 
 
 def results(tables: Mapping[str, DataFrame], metric: str, split: Split, variants: Sequence[str]) -> DataFrame:
@@ -56,7 +55,7 @@ def of_search(values: DataFrame, replicate: int) -> DataFrame:
 
 def ranks(values: Series[float], metric: str) -> Series[float]:
     """Return 1 for the best value, the first of equals; NaN for trials that diverged."""
-    return values.rank(method="first", ascending=style.is_better_low(metric))
+    return values.rank(method="first", ascending=metric_of(metric).better == "lower")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +114,10 @@ class BestTrials(Figure, key="best_trials"):
             ax.set_title(f"Best-{rank}:  {result}{label}\n{rows['settings'].iloc[0]}", fontsize=9, linespacing=1.25)
         if not groups:
             axes[0].text(0.5, 0.5, "every trial diverged", transform=axes[0].transAxes, ha="center")
-        if style.is_share(self.metric):
+        if metric_of(self.metric).is_share:
             axes[0].set_ylim(-0.03, 1.03)
         panels.share_axis(axes[0], self.metric)
-        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", name(self.metric))
+        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", style.metric_name(self.metric))
         panels.legend(figure, self._keys(data, looks), len(groups) + 1)
         return figure
 
@@ -166,12 +165,12 @@ class BestSoFar(Figure, key="best_so_far"):
         settings = tables["settings"]
         variants = selection.choose(settings, self.variants)
         values = results(tables, self.metric, self.split, variants)
-        values["value"] = values["value"].fillna(LOST.get(self.metric, math.nan))
+        values["value"] = values["value"].fillna(metric_of(self.metric).diverged)
         searches = values.groupby(["variant", "replicate"], sort=False)["value"]
-        so_far = searches.cummin() if style.is_better_low(self.metric) else searches.cummax()
+        so_far = searches.cummin() if metric_of(self.metric).better == "lower" else searches.cummax()
         values = values.assign(value=so_far, trials=searches.cumcount() + 1).dropna(subset="value")
         placed = selection.place(settings, variants).drop(columns=["panel", "x"])
-        shown = selection.intervals(values, ["variant", "trials"], share=style.is_share(self.metric))
+        shown = by_group(values, ["variant", "trials"], share=metric_of(self.metric).is_share)
         return placed.merge(shown, on="variant").drop(columns="variant")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:

@@ -72,7 +72,7 @@ def _made() -> Made:
 
 def code() -> Sources:
     """Return the digests of this code."""
-    analysis = source_digest("analysis/*.py", "words.py", "study/gathering.py")
+    analysis = source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "study/gathering.py")
     return Sources(training=training_digest(), search=search_digest(), analysis=analysis)
 
 

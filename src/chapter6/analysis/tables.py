@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chapter6.intervals import by_group
+from chapter6.words import level_name, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,43 @@ CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric"
 RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
 HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
 TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
+SETTING_COLUMNS = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where a variant stands on one axis of the sweep.
+
+    ``key`` is the level as it stands in variants' names (``relu``, ``rate-0.1``), ``label`` is for readers ("":
+    the author gave none).
+    """
+
+    axis: str
+    value: Any
+    key: str
+    label: str
+
+    @property
+    def text(self) -> str:
+        """The level for readers: its label, or else its value in words."""
+        return self.label or level_name(self.axis, value_text(self.value))
+
+
+@dataclass(frozen=True)
+class Described:
+    """A variant as tables describe it; ``settings`` maps dotted keys to plain JSON values.
+
+    ``listed`` is the part that ``variants:`` listed (axis ""), None where only a sweep made the variant, and
+    ``levels`` are its parts on the sweep's axes. A tuned variant has those of the one that it was made ``of``.
+    """
+
+    name: str
+    label: str
+    track: str
+    settings: Mapping[str, Any]
+    listed: Level | None = None
+    levels: tuple[Level, ...] = ()
+    of: str = ""
 
 
 def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
@@ -85,23 +124,32 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
 
 
-def settings_table(experiment: str, variants: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a hyper-parameter of a variant; ``value`` is JSON.
+def settings_table(experiment: str, variants: Iterable[Described]) -> pd.DataFrame:
+    """One row a hyper-parameter of a variant, ``value`` as JSON; first where it stands, ``text`` for readers.
 
-    A variant is a mapping with name, label, track, axes and run; its place in the sequence is its position.
+    These rows are ``track``; ``listed`` (its key) and ``axis.<axis>`` (the level), where there are such parts;
+    ``of``, for a tuned variant. The place of a variant in the sequence is its position.
     """
     import pandas as pd
 
-    rows = []
-    for position, variant in enumerate(variants):
-        axes = {f"axis.{axis}": level for axis, level in variant["axes"].items()}
-        search = flatten({"search": variant["search"]}) if variant.get("search") else {}
-        parameters = {"track": variant["track"], **axes, **flatten(variant["run"]), **search}
-        rows += [
-            (experiment, variant["name"], position, variant["label"], parameter, json.dumps(value))
-            for parameter, value in parameters.items()
-        ]
-    return pd.DataFrame(rows, columns=["experiment", "variant", "position", "label", "parameter", "value"])
+    rows = [
+        (experiment, variant.name, position, variant.label, parameter, json.dumps(value), text)
+        for position, variant in enumerate(variants)
+        for parameter, value, text in _parameters(variant)
+    ]
+    return pd.DataFrame(rows, columns=SETTING_COLUMNS)
+
+
+def _parameters(variant: Described) -> Iterator[tuple[str, Any, str]]:
+    yield "track", variant.track, ""
+    if variant.listed:
+        yield "listed", variant.listed.key, variant.listed.text
+    for level in variant.levels:
+        yield f"axis.{level.axis}", level.value, level.text
+    if variant.of:
+        yield "of", variant.of, ""
+    for parameter, value in variant.settings.items():
+        yield parameter, value, ""
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""Steps from tables to what a figure shows: choosing, placing, smoothing, thinning, intervals."""
+"""Steps from tables to what a figure shows: choosing, placing, smoothing, thinning."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chapter6.registry import StudyError
-from chapter6.words import name
+from chapter6.words import level_name, value_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,11 +30,11 @@ def choose(settings: DataFrame, patterns: Sequence[str] = ()) -> list[str]:
 
 
 def labels(settings: DataFrame) -> dict[str, str]:
-    """Return every variant's display name; a variant that a sweep named is called by its levels."""
+    """Return every variant's display name: its label or, where it has none, what its parts say."""
     first = settings.drop_duplicates("variant")
     given = dict(zip(first["variant"].astype(str), first["label"].astype(str), strict=True))
     said = _said(settings, axes_of(settings))
-    return {variant: said[variant][1] if label == variant else label for variant, label in given.items()}
+    return {variant: said[variant][1] or label if label == variant else label for variant, label in given.items()}
 
 
 def axes_of(settings: DataFrame) -> list[str]:
@@ -44,70 +44,34 @@ def axes_of(settings: DataFrame) -> list[str]:
 
 
 def _said(settings: DataFrame, axes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return what ``axes`` say of each variant, as a key (``relu·he``) and as a label; else its own name.
+    """Return what its listed part and its levels on ``axes`` say of each variant: a key (``relu·he``) and a label.
 
-    A variant that is both listed and swept (``adam_rate-0.1``) is first called by its listed name. A tuned
-    variant's key and label say so at the end.
+    Those of a tuned variant say so at the end.
     """
-    known = level_names(settings)
-    tuned = _tuned(settings)
+    parts = [_values(settings, parameter) for parameter in ("listed", *(f"axis.{axis}" for axis in axes))]
+    tuned = {variant for variant, (track, _) in _values(settings, "track").items() if track == "tuned"}
+    made = set(settings.loc[settings["parameter"].str.match(r"of$|axis\."), "variant"].astype(str))
     said = {}
-    for variant, (listed, here, _) in _parts(settings).items():
-        pairs = [(axis, here[axis]) for axis in axes if axis in here]
-        keys, names = [level for _, level in pairs], [known[pair] for pair in pairs]
-        if listed:
-            keys, names = [listed, *keys], [known["", listed], *names]
-        key, label = "·".join(keys), " · ".join(names)
-        said[variant] = (f"{key}-tuned", f"{label}, tuned") if variant in tuned and here else (key, label)
+    for variant in settings["variant"].astype(str).unique():
+        here = [part[variant] for part in parts if variant in part]
+        key, label = "·".join(key for key, _ in here), " · ".join(label for _, label in here)
+        said[variant] = (f"{key}-tuned", f"{label}, tuned") if variant in tuned & made else (key, label)
     return said
 
 
-def level_names(settings: DataFrame) -> dict[tuple[str, str], str]:
-    """Return the name of every level (axis, level) of the sweep for readers; a listed variant's axis is "".
-
-    A variant's label is that of its parts, with commas between, from which the levels' own labels are read;
-    where the parts do not fit, a level is called by its key.
-    """
-    found: dict[tuple[str, str], str] = {}
-    for variant, (listed, here, label) in _parts(settings).items():
-        pairs = [("", listed)] * bool(listed) + list(here.items())
-        said = label.split(", ") if here else [label]
-        if label == variant or len(said) != len(pairs):
-            said = [level_name(*pair) for pair in pairs]
-        for pair, text in zip(pairs, said, strict=True):
-            found.setdefault(pair, text)
-    return found
+def _values(settings: DataFrame, parameter: str) -> dict[str, tuple[str, str]]:
+    """Return value and text of a parameter for each variant that has it."""
+    rows = settings[settings["parameter"] == parameter]
+    values = (value_text(json.loads(value)) for value in rows["value"])
+    return dict(zip(rows["variant"].astype(str), zip(values, rows["text"], strict=True), strict=True))
 
 
-def _parts(settings: DataFrame) -> dict[str, tuple[str, dict[str, str], str]]:
-    """Return of each variant its listed name, "" if it was not listed, its levels by axis, and its label."""
-    of_axis = {axis: levels(settings, axis) for axis in axes_of(settings)}
-    tuned = _tuned(settings)
-    first = settings.drop_duplicates("variant")
-    found = {}
-    for variant, label in zip(first["variant"].astype(str), first["label"].astype(str), strict=True):
-        here = {axis: of[variant] for axis, of in of_axis.items() if variant in of}
-        name, called = variant, label
-        if variant in tuned and here:
-            name, called = variant.removesuffix("-tuned"), label.removesuffix(", tuned")
-        swept = "_".join(f"{axis}-{level}" if _is_number(level) else level for axis, level in here.items())
-        listed = name.removesuffix(swept).removesuffix("_") if name.endswith(swept) else ""
-        found[variant] = (listed, here, called)
-    return found
-
-
-def _tuned(settings: DataFrame) -> set[str]:
-    """Return the variants of the tuned track."""
-    rows = settings[(settings["parameter"] == "track") & (settings["value"] == '"tuned"')]
-    return set(rows["variant"].astype(str))
-
-
-def levels(settings: DataFrame, axis: str) -> dict[str, str]:
-    """Return each variant's level on a sweep's ``axis``, or its value of a dotted parameter of that name."""
-    for parameter in (f"axis.{axis}", axis):
-        rows = settings[settings["parameter"] == parameter]
-        if len(rows):
-            return {variant: _text(v) for variant, v in zip(rows["variant"], rows["value"], strict=True)}
+def levels(settings: DataFrame, axis: str) -> dict[str, tuple[str, str]]:
+    """Return key and label of each variant's level on a sweep's ``axis``, or of a dotted parameter's value."""
+    if swept := _values(settings, f"axis.{axis}"):
+        return swept
+    if values := _values(settings, axis):
+        return {variant: (value, level_name(axis, value)) for variant, (value, _) in values.items()}
     known = sorted(str(p).removeprefix("axis.") for p in settings["parameter"].unique())
     raise StudyError(f"axis: no setting is called {axis!r}; choose from {known}")
 
@@ -117,18 +81,7 @@ def setting(settings: DataFrame, ending: str, variant: str | None = None) -> str
     rows = settings if variant is None else settings[settings["variant"] == variant]
     dotted = "." + rows["parameter"].astype(str)
     found = rows[dotted.str.endswith("." + ending)]
-    return _text(found["value"].iloc[0]) if len(found) else None
-
-
-def _text(value: object) -> str:
-    """Return the plain text of a JSON value: ``"sgd"`` without quotes, 4.0 as 4."""
-    try:
-        parsed = json.loads(str(value))
-    except json.JSONDecodeError:
-        return str(value)
-    if isinstance(parsed, float):
-        return f"{parsed:g}"
-    return parsed if isinstance(parsed, str) else json.dumps(parsed)
+    return value_text(json.loads(found["value"].iloc[0])) if len(found) else None
 
 
 def place(settings: DataFrame, variants: Sequence[str], columns: str = "", lines: str = "", x: str = "") -> DataFrame:
@@ -140,19 +93,10 @@ def place(settings: DataFrame, variants: Sequence[str], columns: str = "", lines
     """
     from pandas import DataFrame
 
-    names = level_names(settings)
-    panel = _levels_of(settings, variants, columns)
-    line, label = _lines(settings, variants, [columns, x], lines)
-    level = _levels_of(settings, variants, x)
-    placed = DataFrame(
-        {
-            "variant": list(variants),
-            "panel": [_name_of(names, columns, panel[variant]) if columns else "" for variant in variants],
-            "line": [line[variant] for variant in variants],
-            "label": [label[variant] for variant in variants],
-            "x": [level[variant] for variant in variants],
-        }
-    )
+    panel, level = (_levels_of(settings, variants, axis) for axis in (columns, x))
+    line = _levels_of(settings, variants, lines) if lines else _lines(settings, variants, [columns, x])
+    rows = [(variant, panel[variant][1], *line[variant], level[variant][0]) for variant in variants]
+    placed = DataFrame(rows, columns=["variant", "panel", "line", "label", "x"])
     shared = placed[placed.duplicated(["panel", "line", "x"], keep=False)]
     if len(shared):
         raise StudyError(
@@ -162,53 +106,23 @@ def place(settings: DataFrame, variants: Sequence[str], columns: str = "", lines
     return placed
 
 
-def _lines(
-    settings: DataFrame, variants: Sequence[str], used: Sequence[str], lines: str
-) -> tuple[dict[str, str], dict[str, str]]:
+def _lines(settings: DataFrame, variants: Sequence[str], used: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return each variant's line, the key of its look, and the line's label."""
-    if lines:
-        line, names = _levels_of(settings, variants, lines), level_names(settings)
-        return line, {variant: _name_of(names, lines, level) for variant, level in line.items()}
     axes = axes_of(settings)
-    if not set(axes) & set(used):
-        return dict(zip(variants, variants, strict=True)), labels(settings)
-    said = _said(settings, [axis for axis in axes if axis not in used])
-    return {v: key for v, (key, _) in said.items()}, {v: label for v, (_, label) in said.items()}
+    if set(axes) & set(used):
+        return _said(settings, [axis for axis in axes if axis not in used])
+    names = labels(settings)
+    return {variant: (variant, names[variant]) for variant in variants}
 
 
-def _levels_of(settings: DataFrame, variants: Sequence[str], axis: str) -> dict[str, str]:
-    """Return the level of every variant on ``axis``, all "" where no axis is named."""
+def _levels_of(settings: DataFrame, variants: Sequence[str], axis: str) -> dict[str, tuple[str, str]]:
+    """Return key and label of every variant's level on ``axis``, all "" where no axis is named."""
     if not axis:
-        return dict.fromkeys(variants, "")
+        return dict.fromkeys(variants, ("", ""))
     known = levels(settings, axis)
-    _require(variants, known, axis)
-    return known
-
-
-def _require(variants: Iterable[str], known: Mapping[str, str], axis: str) -> None:
-    missing = [variant for variant in variants if variant not in known]
-    if missing:
+    if missing := [variant for variant in variants if variant not in known]:
         raise StudyError(f"axis: {axis!r} is not set for {missing}; choose variants that have it")
-
-
-def _name_of(names: Mapping[tuple[str, str], str], axis: str, level: str) -> str:
-    return names.get((axis, level)) or level_name(axis, level)
-
-
-def level_name(axis: str, level: str) -> str:
-    """Return a level for readers: ``ReLU``, but ``depth 4``."""
-    what = name(axis.rpartition(".")[2])
-    if level in ("true", "false"):
-        return f"{'with' if level == 'true' else 'without'} {what}"
-    return f"{what} {level}" if _is_number(level) else name(level)
-
-
-def _is_number(level: str) -> bool:
-    try:
-        float(level)
-    except ValueError:
-        return False
-    return True
+    return known
 
 
 def own_runs(table: DataFrame) -> DataFrame:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from io import BytesIO
+from itertools import product
 from math import nan
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -19,8 +20,11 @@ import numpy as np
 
 from chapter6.analysis.tables import (
     CHOSEN,
+    Described,
+    Level,
     Run,
     curves_table,
+    flatten,
     histograms_table,
     runs_table,
     settings_table,
@@ -32,7 +36,9 @@ from chapter6.study.paths import Paths, replicate_files
 from chapter6.study.plan import Experiment, Variant
 from chapter6.study.records import read_curves
 from chapter6.study.references import with_references
+from chapter6.study.resolve import axis_levels
 from chapter6.study.searches import Trial, curves_file
+from chapter6.study.spec import ExperimentSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,13 +68,37 @@ def tables_of(files: Files, paths: Paths, experiment: Experiment) -> dict[str, p
         for replicate in range(variant.replicates)
         for run in read(files, paths, experiment, variant, replicate)
     ]
-    described = [asdict(v) | {"run": dereferenced(v.run, files)} for v in experiment.variants.values()]
     return {
-        "settings": settings_table(experiment.id, described),
+        "settings": settings_table(experiment.id, described(experiment, files)),
         "runs": runs_table(runs),
         "histograms": histograms_table(runs, _histogram_ranges(experiment)),
         "trials": trials_table(record for record, _ in runs if "values" in record),
         "": curves_table(runs),
+    }
+
+
+def described(experiment: Experiment, files: Files) -> Iterator[Described]:
+    """Yield the variants as tables describe them."""
+    parts, sources = _parts(experiment.spec), {t.tuned.name: t.of.name for t in experiment.tunings.values()}
+    for name, variant in experiment.variants.items():
+        search = flatten({"search": variant.search}) if variant.search else {}
+        settings = flatten(dereferenced(variant.run, files)) | search
+        of = sources.get(name, "")
+        yield Described(name, variant.label, variant.track, settings, *parts[of or name], of)
+
+
+def _parts(spec: ExperimentSpec) -> dict[str, tuple[Level | None, tuple[Level, ...]]]:
+    """Return of each variant its listed part and its levels on the axes of the sweep."""
+    named = (Level("", name, name, str(own.get("label", ""))) for name, own in spec.variants.items())
+    listed: list[Level | None] = [*named] or [None]
+    axes = [
+        [Level(*next(iter(draft.axes.items())), draft.name, draft.label) for draft in axis_levels(axis, levels)]
+        for axis, levels in spec.sweep.items()
+    ]
+    return {
+        "_".join(level.key for level in (own, *levels) if level) or "only": (own, levels)
+        for own in listed
+        for levels in product(*axes)
     }
 
 

@@ -36,7 +36,7 @@ def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
         Draft(name, settings.get("label", name), merge(experiment.base, settings), {})
         for name, settings in listed.items()
     ]
-    axes = [list(_levels(axis, levels)) for axis, levels in experiment.sweep.items()]
+    axes = [list(axis_levels(axis, levels)) for axis, levels in experiment.sweep.items()]
     for draft, *levels in product(start, *axes):
         for level in levels:
             draft = _applied(draft, level)
@@ -79,7 +79,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _levels(axis: str, levels: Any) -> Iterator[Draft]:
+def axis_levels(axis: str, levels: Any) -> Iterator[Draft]:
     """Yield one partial draft a level of an axis."""
     if isinstance(levels, Mapping):
         for level, settings in levels.items():

@@ -25,6 +25,7 @@ from chapter6.metrics import Split
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
 OneOrMore = str | Names
+SIDES = ("variants", "lower", "higher", "larger", "sooner", "learner", "than")  # fields of checks that name variants
 
 
 class Fields:
@@ -61,9 +62,9 @@ class Check(Fields, Family):
     needs: Count | None = None
     exact: bool = False
 
-    @abstractmethod
     def variants_named(self) -> set[str]:
-        """Return the variants, names or globs, that the experiment must have."""
+        """Return the variants, names or globs, that the experiment must have: all that the check's sides name."""
+        return {name for side in SIDES for name in names(getattr(self, side, None) or ())}
 
     @abstractmethod
     def metrics_named(self) -> set[tuple[str, str]]:
@@ -71,7 +72,8 @@ class Check(Fields, Family):
 
     def axes_named(self) -> set[str]:
         """Return the axes of the sweep (or dotted parameters) that the variants must have."""
-        return set()
+        along: str = getattr(self, "along", "")
+        return {*getattr(self, "each", ()), *([along] if along else [])}
 
     def numeric_axes_named(self) -> set[str]:
         """Return those of the axes whose levels must be numbers."""
@@ -188,10 +190,6 @@ class Compared(Fields):
     def claimed(self) -> Range:
         """The range in which the difference or ratio should lie."""
         return claimed_range(self.direction, self.amount, self.scale)
-
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*self.subjects, *names(self.than)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Range, compared, pair, single
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings, budgets, times
-from chapter6.analysis.variant_data import VariantData, aligned, names
+from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.intervals import Interval, censored_ratio
 from chapter6.metrics import Split
 from chapter6.registry import Positive
@@ -41,10 +41,6 @@ class LayerRatio(Check, key="layer_ratio"):
             self.refuse(f"within: a factor above 1 is needed, not {self.within:g}")
         if "/" in self.metric or Quantity(self.metric).signed:
             self.refuse(f"metric: {self.metric!r} does not fit: write a positive metric, without its layer")
-
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the metric at both layers."""
@@ -108,17 +104,9 @@ class TimeToTarget(Check, key="time_to_target"):
         """The level to reach."""
         return Target(metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.sooner), *names(self.than)}
-
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the target's metric."""
         return self.target.quantity.recorded
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair."""

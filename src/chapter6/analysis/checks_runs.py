@@ -11,7 +11,7 @@ from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, On
 from chapter6.analysis.comparisons import Comparison, Range, pair, sampled, single
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings
-from chapter6.analysis.variant_data import VariantData, aligned, names
+from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.metrics import Transform
 from chapter6.registry import Count, Positive
 
@@ -38,10 +38,6 @@ class Ordering(Measured, Compared, Check):
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return what the numbers need, and what tells whether a variant learned."""
         return super().metrics_named() | (self.learned.quantity.recorded if self.learned else set())
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair and layer."""
@@ -87,10 +83,6 @@ class Level(Measured, Bounded, Check):
         """Scale on which the interval is symmetric."""
         return self.transform or self.quantity.transform
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a variant and layer."""
         variants, how = data.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
@@ -121,14 +113,6 @@ class Equivalence(Measured, Check):
         super().__post_init__()
         self.one_of("constant", "than")
         self.refuse_points(self.margin)
-
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.variants), *names(self.than or ())}
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair (or variant) and layer."""
@@ -166,10 +150,6 @@ class Interaction(Measured, Check):
         super().__post_init__()
         self.refuse_points(self.margin)
 
-    def variants_named(self) -> set[str]:
-        """Return the four variants."""
-        return {*self.larger, *self.than}
-
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a layer, as a rule one."""
         involved = (*self.larger, *self.than)
@@ -192,7 +172,5 @@ class Interaction(Measured, Check):
             subject="",
             scale="difference",
             unit=quantity.unit,
-            variants=involved,
-            track=data.track(involved),
-            outcome=data.outcome(involved, values),
+            **data.behind(involved, values),
         )

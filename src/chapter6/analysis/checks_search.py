@@ -86,9 +86,7 @@ class OfTrials(Measured):
             measure=compared(numbers, rivals[0], "difference") if rivals else sampled(numbers, transform),
             claimed=claimed,
             metric=self.metric,
-            variants=(variant,),
-            track=data.track((variant,)),
-            outcome=data.outcome((variant,), {variant: own}),
+            **data.behind((variant,), {variant: own}),
             **told,
         )
 

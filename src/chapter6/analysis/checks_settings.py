@@ -55,10 +55,6 @@ class Reversal(Measured, Check):
         if self.needs is not None:
             self.refuse("needs: a reversal is made of exactly two parts")
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
     def axes_named(self) -> set[str]:
         """Return the axis of the methods and those of the settings."""
         return {self.methods, *self.settings}
@@ -111,14 +107,6 @@ class Trend(Measured, Check):
         if self.by == "rank" and not -1 <= self.margin <= 1:
             self.refuse(f"margin: a rank correlation lies in -1..1, so {self.margin:g} does not fit it")
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
-    def axes_named(self) -> set[str]:
-        """Return the axis of the trend and those of its parts."""
-        return {self.along, *self.each}
-
     def numeric_axes_named(self) -> set[str]:
         """Return the axis."""
         return {self.along}
@@ -153,9 +141,7 @@ class Trend(Measured, Check):
             where=where,
             scale="difference",
             unit=self.quantity.unit if self.by == "slope" else "",
-            variants=tuple(members),
-            track=data.track(members),
-            outcome=data.outcome(members, values),
+            **data.behind(members, values),
         )
 
     def _slope(self, levels: Array, row: Array) -> float:
@@ -182,10 +168,6 @@ class Spread(Measured, Compared, Check):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_points(self.amount, self.scale)
-
-    def axes_named(self) -> set[str]:
-        """Return the axis."""
-        return {self.along}
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return the one comparison of the two groups."""
@@ -221,10 +203,6 @@ class Reach(Compared, Check):
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return what tells whether a variant learned."""
         return self.learned.quantity.recorded
-
-    def axes_named(self) -> set[str]:
-        """Return the axis."""
-        return {self.along}
 
     def numeric_axes_named(self) -> set[str]:
         """Return the axis."""
@@ -271,14 +249,6 @@ class Learning(Measured, Check):
         super().__post_init__()
         self.refuse_points(self.learned)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.learner), *names(self.than)}
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
-
     def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair."""
         pairs, involved = each_pair(data, self.learner, self.than, self.each)
@@ -320,9 +290,7 @@ def between_groups(
         subject=subject,
         rival=rival,
         scale=check.scale,
-        variants=tuple(involved),
-        track=data.track(involved),
-        outcome=data.outcome(involved, values),
+        **data.behind(involved, values),
     )
 
 

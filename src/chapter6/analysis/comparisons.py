@@ -310,9 +310,7 @@ def pair(
         where=where,
         scale=scale,
         unit="" if scale == "ratio" else quantity.unit,
-        variants=sides,
-        track=data.track(sides),
-        outcome=data.outcome(sides, values),
+        **data.behind(sides, values),
     )
 
 
@@ -337,7 +335,5 @@ def single(
         metric=quantity.metric,
         subject=data.label(variant),
         unit=quantity.unit,
-        variants=(variant,),
-        track=data.track((variant,)),
-        outcome=data.outcome((variant,), values),
+        **data.behind((variant,), values),
     )

@@ -125,6 +125,10 @@ class VariantData:
                     if subject != rival:
                         yield (subject, rival), in_words(axes, setting)
 
+    def behind(self, variants: Sequence[str], found: Readings) -> dict[str, Any]:
+        """What a comparison says of the variants behind its number: which they are, their track, how runs ended."""
+        return {"variants": tuple(variants), "track": self.track(variants), "outcome": self.outcome(variants, found)}
+
     def outcome(self, variants: Iterable[str], found: Readings) -> str:
         """What a reader must know of how the runs ended: diverged, without data, or without such a number."""
         return "; ".join(note for variant in variants for note in self._notes(variant, found.get(variant, {})))

@@ -32,7 +32,8 @@ class Figure(Family):
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the (split, metric) pairs the tables must hold; a layer's metric may end in ``layer-*``."""
-        return set()
+        metric, splits = getattr(self, "metric", ""), as_tuple(getattr(self, "split", ()))
+        return {(split, metric) for split in splits if metric}
 
     def variants_named(self) -> tuple[str, ...]:
         """Return the variants, names or globs, that the experiment must have."""

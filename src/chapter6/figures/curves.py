@@ -43,10 +43,6 @@ class Curves(Figure):
     per_row: Count = 4
     y: tuple[float, float] | None = None
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric on every split."""
-        return {(split, self.metric) for split in as_tuple(self.split)}
-
     @property
     def _log(self) -> bool:
         """Whether the ordinate is logarithmic: as asked, or for counts, where one differs from none and many."""

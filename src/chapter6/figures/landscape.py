@@ -46,10 +46,6 @@ class Landscape(Figure):
     log_y: bool = True
     per_row: Count = 2
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric."""
-        return {(self.split, self.metric)}
-
     def axes_named(self) -> set[str]:
         """Return both hyper-parameters."""
         return {self.x, self.y}

@@ -75,10 +75,6 @@ class BestTrials(Figure, key="best_trials"):
     updates_per_epoch: Index = 0
     per_row: Count = 5
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric on every split."""
-        return {(split, self.metric) for split in as_tuple(self.split)}
-
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return rank, variant, label, trial, result, settings (as text), split, x, value."""
         splits = as_tuple(self.split)
@@ -155,10 +151,6 @@ class BestSoFar(Figure, key="best_so_far"):
 
     metric: str
     split: Split = "validation"
-
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric."""
-        return {(self.split, self.metric)}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return line, label, trials (how many), mean, low, high, replicates (searches)."""

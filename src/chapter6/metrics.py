@@ -1,8 +1,95 @@
-"""Metrics."""
+"""What is known of every metric, recorded or derived: one truth for claims, figures and searches.
 
-from math import log
+A key may be that of a layer (``activation_std/layer-3``) or of a search as a curve over its trials
+(``trial/accuracy``, ``best/accuracy``); what is known of these is known of the metric itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["batch", "train", "validation", "test"]
+Transform = Literal["identity", "log", "logit"]
+
+CLASSES = 10  # the digits
+CHANCE = 1 / CLASSES
 
 
-def diverged_score(metric: str) -> float:
-    """Return what a trial that diverged scores, higher being better."""
-    return 0.1 if metric == "accuracy" else -log(10)
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is called and compared, where it may lie, and what a run that diverged counts as.
+
+    ``transform`` is the scale on which a one-sample interval can be trusted. ``diverged`` is the value from the
+    divergence on: an accuracy's is chance; a loss's is infinity, the worst, which medians, times and ranks can
+    read, and over which no mean is defined; any other metric has none (NaN). ``by_split`` marks what differs by
+    the examples it is measured on, ``counts`` what may be none, one or many, ``derived`` what no table holds.
+    """
+
+    key: str
+    name: str
+    unit: str = ""
+    transform: Transform = "identity"
+    least: float = 0.0
+    most: float = math.inf
+    better: Literal["higher", "lower"] = "higher"
+    split: Split = "train"
+    diverged: float = math.nan
+    by_split: bool = False
+    counts: bool = False
+    derived: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether it may be negative, so that it has no ratio."""
+        return self.least < 0
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share or a difference of two, told in per cent or points."""
+        return self.unit == "share"
+
+
+METRICS = {
+    metric.key: metric
+    for metric in (
+        Metric("loss", "loss", "nats", "log", better="lower", split="batch", diverged=math.inf, by_split=True),
+        Metric("accuracy", "accuracy", "share", "logit", most=1, split="test", diverged=CHANCE, by_split=True),
+        Metric("gap", "gap", "share", least=-1, most=1, better="lower", split="test", derived=True),
+        Metric("updates", "updates", "updates", "log", better="lower", derived=True),
+        Metric("saturated", "share of saturated activations", "share", "logit", most=1),
+        Metric("misaligned_share", "misaligned share", "share", "logit", most=1),
+        Metric("activation_mean", "mean of the activations", least=-math.inf),
+        Metric("activation_std", "spread of the activations (std)", transform="log"),
+        Metric("unit_std", "spread of a unit over the inputs (std)", transform="log"),
+        Metric("slope", "mean slope of the activation function", transform="log"),
+        Metric("gradient_norm", "norm of the gradient", transform="log"),
+        Metric("rank", "number of distinct units (rank)", counts=True),
+        Metric("angle", "angle", "degrees", most=180),
+        Metric("height", "height", transform="log"),
+        Metric("distance", "distance", transform="log"),
+        Metric("x", "x", least=-math.inf),
+        Metric("y", "y", least=-math.inf),
+    )
+}
+
+
+def metric_of(key: str) -> Metric:
+    """The metric behind a key; one that is not listed may lie anywhere from 0 on."""
+    base = recorded_key(key).partition("/")[0]
+    return METRICS.get(base) or Metric(base, base.replace("_", " "))
+
+
+def recorded_key(key: str) -> str:
+    """What is recorded of a key: of a search's ``best/rank/layer-2`` it is ``rank/layer-2``."""
+    return key.removeprefix("best/").removeprefix("trial/")
+
+
+def diverged_score(key: str) -> float:
+    """What a trial that diverged scores in a search, higher being better: what guessing would.
+
+    Of a loss that is -log(classes) and not minus infinity: a Gaussian process is fitted to finite scores, among
+    which one that is far from all others would hide what distinguishes them.
+    """
+    return {"accuracy": CHANCE, "loss": -math.log(CLASSES)}[metric_of(key).key]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
+from chapter6.analysis.tables import Described, Level, settings_table
 
 Runs = Mapping[str, Sequence[Any]]  # variant -> one entry a replicate: a number, or {step: number}
 
@@ -29,19 +30,21 @@ def tables(
     variants = list(dict.fromkeys([*(row[1] for row in curves), *also]))
     gone = set(diverged)
     finished = sorted({(row[1], row[2]) for row in curves} | gone)
-    settings = [
-        ("e", variant, variant.upper() if variant in ("sgd", "adam") else variant, name, json.dumps(value))
+    described = [
+        Described(
+            name=variant,
+            label=variant.upper() if variant in ("sgd", "adam") else variant,
+            track=(tracks or {}).get(variant, "book"),
+            settings={},
+            levels=tuple(Level(axis, level, "", "") for axis, level in (axes or {}).get(variant, {}).items()),
+        )
         for variant in variants
-        for name, value in {
-            "track": (tracks or {}).get(variant, "book"),
-            **{f"axis.{axis}": level for axis, level in (axes or {}).get(variant, {}).items()},
-        }.items()
     ]
     return {
         "curves": pd.DataFrame(
             curves, columns=["experiment", "variant", "replicate", "step", "split", "metric", "value"]
         ),
-        "settings": pd.DataFrame(settings, columns=["experiment", "variant", "label", "parameter", "value"]),
+        "settings": settings_table("e", described),
         "runs": pd.DataFrame(
             [("e", *run, "diverged" if run in gone else "finished", 10) for run in finished],
             columns=["experiment", "variant", "replicate", "outcome", "steps"],

@@ -7,7 +7,7 @@ import pytest
 
 from chapter6.analysis import calibration
 from chapter6.analysis.calibration import CASES, FALSE, ON, TRUE, exceeds, page, simulate
-from chapter6.analysis.intervals import Verdict, bounds, decide, judge, one_sample
+from chapter6.intervals import Verdict, bounds, decide, judge, one_sample
 from chapter6.jobs import calibrate
 
 SIMULATIONS = 4000

@@ -124,6 +124,50 @@ def test_a_diverged_run_stays_in_the_comparison():
     assert part.comparison.outcome == "ADAM diverged in 1 of 3 replicates"
 
 
+REASON = "the loss of a run that diverged counts as infinite, and a mean over it is undefined"
+LOST = tables(
+    ("batch", "loss", {"sgd": [{1: 2.0, 2: 1.9}, {1: 2.1, 2: 2.0}, {1: 2.2}], "adam": [{1: 1.0, 2: 1.0}] * 3}),
+    diverged=[("sgd", 2)],
+    axes={"sgd": {"rate": 1}, "adam": {"rate": 0.1}},
+)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "ordering", "lower": "adam", "than": "sgd"},
+        {"kind": "ordering", "lower": "adam", "than": "sgd", "scale": "ratio"},
+        {"kind": "level", "variants": "sgd", "below": 3.0},
+        {"kind": "equivalence", "variants": "adam", "than": "sgd", "margin": 1.0},
+        {"kind": "interaction", "larger": ["sgd", "adam"], "than": ["sgd", "adam"]},
+        {"kind": "trend", "along": "rate", "direction": "rises"},
+        {"kind": "spread", "along": "rate", "lower": ["adam", "sgd"], "than": ["sgd", "adam"]},
+    ],
+    ids=lambda check: check["kind"],
+)
+def test_a_mean_loss_with_a_diverged_run_is_undecided_for_that_reason(check):
+    (part,) = Check.build({"metric": "loss", **check}).evaluate(LOST)
+    assert part.verdict.value == "undecided"
+    assert part.record()["estimate"] is None
+    assert part.comparison.outcome.startswith("SGD diverged in 1 of 3 replicates")
+    assert part.comparison.outcome.endswith(REASON)
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict"),
+    [
+        ({"kind": "trend", "metric": "loss", "along": "rate", "direction": "rises", "by": "rank"}, "supported"),
+        ({"kind": "time_to_target", "metric": "loss", "at_most": 1.5, "sooner": "adam", "than": "sgd"}, "supported"),
+        ({"kind": "ordering", "metric": "loss", "summary": "minimum", "lower": "adam", "than": "sgd"}, "supported"),
+    ],
+    ids=["rank", "time", "minimum"],
+)
+def test_what_reads_only_the_order_of_losses_is_judged_though_a_run_diverged(check, verdict):
+    (part,) = Check.build(check).evaluate(LOST)
+    assert part.verdict.value == verdict
+    assert REASON not in part.comparison.outcome
+
+
 def test_a_number_that_diverged_runs_do_not_have_is_undecided():
     made = tables(("train", "rank", {"sgd": [3.0, 3.0], "adam": [1.0, {1: 1.0}]}), diverged=[("adam", 1)])
     [part] = ordering(metric="rank").evaluate(made)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapter6.analysis.evidence import Evidence, aligned
 from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Target
 from chapter6.analysis.runs import budgets, metrics_like, readings, times
+from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.registry import StudyError
 
 from .hand_made import search_tables, tables
@@ -73,14 +73,16 @@ def test_a_number_is_read_when_another_reaches_its_target_and_missing_where_it_n
     assert math.isnan(found[1])
 
 
-def test_a_diverged_run_counts_as_chance_from_its_divergence_to_the_end_of_its_fellows():
+def test_a_diverged_run_counts_as_chance_or_worst_from_its_divergence_to_the_end_of_its_fellows():
     made = tables(
         ("batch", "loss", {"sgd": [{1: 2.0, 2: 1.0, 3: 0.5}, {1: 9.0}]}),
         ("test", "accuracy", {"sgd": [{1: 0.5, 2: 0.6, 3: 0.7}, {1: 0.5}]}),
         ("train", "rank", {"sgd": [{1: 5.0, 3: 5.0}, {1: 5.0}]}),
         diverged=[("sgd", 1)],
     )
-    assert readings(made, Quantity("loss"), ["sgd"])["sgd"] == {0: 0.5, 1: 9.0}
+    assert readings(made, Quantity("loss"), ["sgd"])["sgd"] == {0: 0.5, 1: math.inf}
+    assert readings(made, Quantity("loss", summary="median"), ["sgd"])["sgd"] == {0: 1.0, 1: math.inf}
+    assert readings(made, Quantity("loss", last_step=1), ["sgd"])["sgd"] == {0: 2.0, 1: 9.0}
     assert readings(made, Quantity("accuracy"), ["sgd"])["sgd"] == {0: 0.7, 1: 0.1}
     assert readings(made, Quantity("accuracy", summary="total"), ["sgd"])["sgd"][1] == pytest.approx(0.7)
     assert math.isnan(readings(made, Quantity("rank"), ["sgd"])["sgd"][1])
@@ -93,8 +95,8 @@ def test_a_run_that_diverged_before_its_first_recording_or_after_its_last_is_no_
         diverged=[("sgd", 1), ("adam", 0)],
     )
     found = readings(made, Quantity("loss"), ["sgd", "adam"])
-    assert found["sgd"] == {0: 1.0, 1: pytest.approx(math.log(10))}
-    assert found["adam"] == {0: pytest.approx(math.log(10))}
+    assert found["sgd"] == {0: 1.0, 1: math.inf}
+    assert found["adam"] == {0: math.inf}
 
 
 def test_times_to_a_target_are_infinite_where_it_is_not_reached():
@@ -134,12 +136,12 @@ def test_an_unknown_summary_and_a_target_without_a_level_are_refused():
 def test_pairs_are_of_one_setting_and_replicates_of_both():
     axes = {name: {"std": 1 if name.endswith("1") else 0.1} for name in ("bn-1", "bn-2", "plain-1", "plain-2")}
     made = tables(("test", "accuracy", {name: [0.5] for name in axes}), axes=axes)
-    evidence = Evidence(made)
-    assert list(evidence.pairs("bn-*", "plain-*", ["std"])) == [
+    data = VariantData(made)
+    assert list(data.pairs("bn-*", "plain-*", ["std"])) == [
         (("bn-1", "plain-1"), "std 1"),
         (("bn-2", "plain-2"), "std 0.1"),
     ]
-    assert len(list(evidence.pairs("bn-*", "*"))) == 6
+    assert len(list(data.pairs("bn-*", "*"))) == 6
     a, b = aligned({"a": {0: 1.0, 1: 2.0, 3: 3.0}, "b": {3: 30.0, 1: 20.0}}, "a", "b")
     assert (a.tolist(), b.tolist()) == ([2.0, 3.0], [20.0, 30.0])
     assert [column.size for column in aligned({}, "a", "b")] == [0, 0]

@@ -1,12 +1,13 @@
 """Tables like those of sections 6.1, 6.2 and 6.5, small and made up."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from chapter6.analysis.tables import Described, Level, settings_table
 
 Tables = dict[str, pd.DataFrame]
 OPTIMIZERS = {"sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "rmsprop": 0.01, "adam": 0.001}
@@ -20,13 +21,28 @@ LABELS = {
 }
 
 
-def settings(variants: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str] | None = None) -> pd.DataFrame:
-    rows = [
-        ("x", variant, position, (labels or {}).get(variant, variant), parameter, json.dumps(value))
-        for position, (variant, parameters) in enumerate(variants.items())
-        for parameter, value in parameters.items()
-    ]
-    return pd.DataFrame(rows, columns=["experiment", "variant", "position", "label", "parameter", "value"])
+def settings(
+    variants: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, str] | None = None,
+    called: Mapping[Any, str] | None = None,
+) -> pd.DataFrame:
+    """The real table of variants; among their parameters ``listed``, ``axis.<axis>``, ``track`` and ``of`` are parts.
+
+    ``labels`` are those of variants, ``called`` those of levels.
+    """
+    return settings_table(
+        "x", [_described(name, given, labels or {}, called or {}) for name, given in variants.items()]
+    )
+
+
+def _described(name: str, given: Mapping[str, Any], labels: Mapping[str, str], called: Mapping[Any, str]) -> Described:
+    rest = dict(given)
+    track, of = rest.pop("track", "book"), rest.pop("of", "")
+    axes = {parameter: rest.pop(parameter) for parameter in given if parameter.startswith("axis.")}
+    levels = [Level(axis.removeprefix("axis."), value, "", called.get(value, "")) for axis, value in axes.items()]
+    listed = rest.pop("listed", "" if levels else name)
+    own = Level("", listed, listed, called.get(listed, "")) if listed else None
+    return Described(name, labels.get(name, name), track, rest, own, tuple(levels), of)
 
 
 def curve(variant: str, replicate: int, split: str, metric: str, steps: Any, values: Any) -> pd.DataFrame:

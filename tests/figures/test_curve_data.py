@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
-from chapter6.figures import frames, style
+from chapter6.figures import selection, style
 from chapter6.figures.curves import Curves
 
 from .conftest import curve, runs, settings
@@ -23,11 +23,11 @@ def book_smooth_curve(x):
 @pytest.mark.parametrize("length", [11, 12, 200])
 def test_smoothing_is_the_books(length):
     values = np.random.default_rng(length).random(length)
-    np.testing.assert_allclose(frames.smooth_as_book(values), book_smooth_curve(values), rtol=1e-12)
+    np.testing.assert_allclose(selection.smooth_as_book(values), book_smooth_curve(values), rtol=1e-12)
 
 
 def test_short_curves_stay_as_they_are():
-    assert frames.smooth_as_book([3.0, 1.0]).tolist() == [3.0, 1.0]
+    assert selection.smooth_as_book([3.0, 1.0]).tolist() == [3.0, 1.0]
 
 
 def test_bands_are_t_intervals_over_replicates(optimizers):
@@ -66,10 +66,10 @@ def test_one_replicate_has_no_band():
 
 @pytest.mark.parametrize("log", [False, True])
 def test_thinning_keeps_the_ends_and_at_most_so_many(log):
-    kept = frames.thin(np.arange(5000), 300, log)
+    kept = selection.thin(np.arange(5000), 300, log)
     assert (kept[0], kept[-1]) == (0, 4999)
     assert len(kept) <= 300
-    assert frames.thin([1, 5, 9]).tolist() == [1, 5, 9]
+    assert selection.thin([1, 5, 9]).tolist() == [1, 5, 9]
 
 
 def test_curves_are_thinned(optimizers):
@@ -156,7 +156,7 @@ def test_layers_of_a_metric_become_panels(layered):
 
 
 def test_listed_variants_that_are_swept_keep_their_names():
-    names = {f"{v}_ratio-{r:g}": {"axis.ratio": r} for v in ("plain", "bn") for r in (0.0, 0.5)}
+    names = {f"{v}_ratio-{r:g}": {"listed": v, "axis.ratio": r} for v in ("plain", "bn") for r in (0.0, 0.5)}
     tables = {"curves": pd.concat([curve(v, 0, "batch", "loss", [1, 2], 1.0) for v in names]),
               "settings": settings(names), "runs": runs(names, 1)}  # fmt: skip
     data = Curves(metric="loss", columns="ratio").data(tables)
@@ -166,10 +166,11 @@ def test_listed_variants_that_are_swept_keep_their_names():
 
 def test_tuned_variants_of_a_sweep_stand_beside_their_base():
     names = {f"relu_{i}": {"track": "book", "axis.activation": "relu", "axis.initializer": i} for i in ("he", "std-1")}
-    names["relu_he-tuned"] = names["relu_he"] | {"track": "tuned"}
+    names["relu_he-tuned"] = names["relu_he"] | {"track": "tuned", "of": "relu_he"}
     labels = {"relu_he": "ReLU, He", "relu_std-1": "ReLU, standard deviation 1", "relu_he-tuned": "ReLU, He, tuned"}
+    called = {"std-1": "standard deviation 1"}
     tables = {"curves": pd.concat([curve(v, 0, "test", "accuracy", [1], 0.9) for v in names]),
-              "settings": settings(names, labels), "runs": runs(names, 1)}  # fmt: skip
+              "settings": settings(names, labels, called), "runs": runs(names, 1)}  # fmt: skip
     data = Curves(metric="accuracy", split="test", columns="activation").data(tables)
     assert data["line"].tolist() == ["he", "std-1", "he-tuned"]
     assert data["label"].tolist() == ["He", "standard deviation 1", "He, tuned"]
@@ -181,17 +182,33 @@ def test_levels_are_called_by_their_labels():
     names = {f"{n}_learning_rate-{r}": {"axis.normalization": n, "axis.learning_rate": r}
              for n in ("plain", "bn") for r in (0.1, 1)}  # fmt: skip
     label = {"plain": "without", "bn": "batch normalization"}
-    given = {
-        key: f"{label[key.partition('_')[0]]}, learning rate {v['axis.learning_rate']}" for key, v in names.items()
-    }
-    table = settings(names, given)
-    assert frames.level_names(table)["normalization", "bn"] == "batch normalization"
-    placed = frames.place(table, list(names), x="learning_rate")
+    table = settings(names, called=label)
+    assert selection.levels(table, "normalization")["bn_learning_rate-1"] == ("bn", "batch normalization")
+    placed = selection.place(table, list(names), x="learning_rate")
     assert placed["line"].tolist() == ["plain", "plain", "bn", "bn"]
     assert placed["label"].tolist() == ["without"] * 2 + ["batch normalization"] * 2
-    unnamed = frames.place(settings(names), list(names), columns="normalization", lines="learning_rate")
+    unnamed = selection.place(settings(names), list(names), columns="normalization", lines="learning_rate")
     assert unnamed["panel"].unique().tolist() == ["plain", "batch normalization"]
     assert unnamed["label"].tolist()[:2] == ["learning rate 0.1", "learning rate 1"]
+
+
+def test_labels_may_hold_what_joins_them():
+    names = {f"{n}_{o}": {"listed": n, "axis.order": o} for n in ("plain", "a-b") for o in ("x_y", "y")}
+    called = {"a-b": "first, then · second", "y": "y, tuned"}
+    table = settings(names, {"a-b_y": "first, then second, y"}, called)
+    assert selection.labels(table)["a-b_y"] == "first, then second, y"
+    assert selection.labels(table)["plain_y"] == "plain · y, tuned"
+    by_listed = selection.place(table, list(names), columns="order")
+    assert by_listed["line"].tolist() == ["plain", "plain", "a-b", "a-b"]
+    assert by_listed["label"].tolist()[2:] == ["first, then · second"] * 2
+    assert by_listed["panel"].tolist() == ["x y", "y, tuned"] * 2
+
+
+def test_a_tuned_variant_that_was_only_listed_is_told_from_its_base_in_a_figure_by_axes():
+    names = {"sgd_d-2": {"listed": "sgd", "axis.d": 2}, "adam": {}, "adam-tuned": {"track": "tuned", "of": "adam"}}
+    names["adam-tuned"]["listed"] = "adam"
+    placed = selection._said(settings(names), [])
+    assert placed == {"sgd_d-2": ("sgd", "SGD"), "adam": ("adam", "Adam"), "adam-tuned": ("adam-tuned", "Adam, tuned")}
 
 
 @pytest.mark.parametrize(("given", "x"), [(0, [0.0, 1.0, 2.0]), (200, [0.0, 0.5, 1.0])])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chapter6.figures import frames, trials
+from chapter6.figures import selection, trials
 from chapter6.figures.curves import Curves
 from chapter6.figures.landscape import Landscape, boxes, decades
 from chapter6.figures.recipes import Figure
@@ -195,5 +195,5 @@ def test_an_experiment_without_trials_is_refused(optimizers):
 
 def test_trials_and_choices_are_told_apart(search, optimizers):
     runs = search["runs"]
-    assert len(frames.own_runs(runs)) + len(frames.trials(runs)) == len(runs)
-    assert frames.own_runs(optimizers["runs"]) is optimizers["runs"]
+    assert len(selection.own_runs(runs)) + len(selection.trials(runs)) == len(runs)
+    assert selection.own_runs(optimizers["runs"]) is optimizers["runs"]

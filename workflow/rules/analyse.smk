@@ -10,6 +10,7 @@ rule tabulate:
             sources=source_digest(
                 "analysis/tables.py",
                 "intervals.py",
+                "words.py",
                 "study/gathering.py",
                 "study/results.py",
                 "study/searches.py",

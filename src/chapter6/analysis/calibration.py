@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from chapter6.analysis.intervals import Array, Transform, bounds, decide, from_scale, to_scale
+from chapter6.intervals import CONFIDENCE, Array, bounds, decide, from_scale, to_scale
+from chapter6.metrics import Transform
 
 Draw = Callable[[Generator, tuple[int, int]], Array]
 
-CONFIDENCE = 0.95
 NOMINAL = 0.05
 REPLICATES = (5, 10)
 SIMULATIONS = 20_000

@@ -9,7 +9,6 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from chapter6.analysis.comparisons import (
-    CONFIDENCE,
     Comparison,
     Part,
     Range,
@@ -18,13 +17,15 @@ from chapter6.analysis.comparisons import (
     judge_family,
     sampled,
 )
-from chapter6.analysis.evidence import Evidence, names
-from chapter6.analysis.intervals import Direction
-from chapter6.analysis.quantities import Quantity, Split, Summary, Target
+from chapter6.analysis.quantities import Quantity, Summary, Target
 from chapter6.analysis.runs import Tables
+from chapter6.analysis.variant_data import VariantData, names
+from chapter6.intervals import CONFIDENCE, Direction
+from chapter6.metrics import Split
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
 OneOrMore = str | Names
+SIDES = ("variants", "lower", "higher", "larger", "sooner", "learner", "than")  # fields of checks that name variants
 
 
 class Fields:
@@ -61,9 +62,9 @@ class Check(Fields, Family):
     needs: Count | None = None
     exact: bool = False
 
-    @abstractmethod
     def variants_named(self) -> set[str]:
-        """Return the variants, names or globs, that the experiment must have."""
+        """Return the variants, names or globs, that the experiment must have: all that the check's sides name."""
+        return {name for side in SIDES for name in names(getattr(self, side, None) or ())}
 
     @abstractmethod
     def metrics_named(self) -> set[tuple[str, str]]:
@@ -71,20 +72,23 @@ class Check(Fields, Family):
 
     def axes_named(self) -> set[str]:
         """Return the axes of the sweep (or dotted parameters) that the variants must have."""
-        return set()
+        along: str = getattr(self, "along", "")
+        return {*getattr(self, "each", ()), *([along] if along else [])}
 
     def numeric_axes_named(self) -> set[str]:
         """Return those of the axes whose levels must be numbers."""
         return set()
 
     @abstractmethod
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return what is compared."""
 
     def asked(self, tables: Tables) -> list[Comparison]:
         """What is compared, with blanks for what the tables do not hold or what does not fit them."""
+        data = VariantData(tables)
         try:
-            found = self.comparisons(Evidence(tables))
+            with np.errstate(invalid="ignore"):  # what is infinite less what is infinite
+                found = [replace(each, diverged=data.diverged(each.variants)) for each in self.comparisons(data)]
         except StudyError as error:
             found = [replace(self.blank(), outcome=str(error))]
         missing = max(self.needs or 1, 1) - len(found)
@@ -131,9 +135,9 @@ class Measured(Fields):
         """The number, as a quantity."""
         return Quantity(self.metric, self.split, self.summary, self.first_step, self.last_step, self.when)
 
-    def quantities(self, evidence: Evidence) -> list[Quantity]:
+    def quantities(self, data: VariantData) -> list[Quantity]:
         """The quantity of each layer where the metric is a pattern, else the one."""
-        return evidence.each_layer(self.quantity)
+        return data.each_layer(self.quantity)
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return what the tables must hold for the quantity."""
@@ -187,10 +191,6 @@ class Compared(Fields):
         """The range in which the difference or ratio should lie."""
         return claimed_range(self.direction, self.amount, self.scale)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*self.subjects, *names(self.than)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Bounded(Fields):
@@ -219,8 +219,8 @@ class Bounded(Fields):
 
 
 def each_pair(
-    evidence: Evidence, subjects: OneOrMore, rivals: OneOrMore, axes: tuple[str, ...] = ()
+    data: VariantData, subjects: OneOrMore, rivals: OneOrMore, axes: tuple[str, ...] = ()
 ) -> tuple[list[tuple[tuple[str, str], str]], list[str]]:
     """The pairs with their setting in words, and all variants in them."""
-    pairs = list(evidence.pairs(subjects, rivals, axes))
+    pairs = list(data.pairs(subjects, rivals, axes))
     return pairs, sorted({name for sides, _ in pairs for name in sides})

@@ -9,10 +9,11 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Range, compared, pair, single
-from chapter6.analysis.evidence import Evidence, aligned, names
-from chapter6.analysis.intervals import Interval, censored_ratio
-from chapter6.analysis.quantities import Quantity, Split, Target
+from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings, budgets, times
+from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.intervals import Interval, censored_ratio
+from chapter6.metrics import Split
 from chapter6.registry import Positive
 
 
@@ -41,10 +42,6 @@ class LayerRatio(Check, key="layer_ratio"):
         if "/" in self.metric or Quantity(self.metric).signed:
             self.refuse(f"metric: {self.metric!r} does not fit: write a positive metric, without its layer")
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the metric at both layers."""
         layers = (self._at(self.layer), self._at(self.reference))
@@ -57,13 +54,13 @@ class LayerRatio(Check, key="layer_ratio"):
             return Range(1 / self.within, self.within, closed=True)
         return Range(most=self.below) if self.below is not None else Range(least=self.above or 0.0)
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a variant and layer."""
-        variants, reference = evidence.expand(self.variants), self._at(self.reference)
-        below = evidence.readings(reference, variants)
-        layers = [layer for layer in evidence.each_layer(self._at(self.layer)) if layer != reference]
+        variants, reference = data.expand(self.variants), self._at(self.reference)
+        below = data.readings(reference, variants)
+        layers = [layer for layer in data.each_layer(self._at(self.layer)) if layer != reference]
         return [
-            self._ratio(evidence, variant, layer, evidence.readings(layer, [variant]), below)
+            self._ratio(data, variant, layer, data.readings(layer, [variant]), below)
             for layer in layers
             for variant in variants
         ]
@@ -71,10 +68,10 @@ class LayerRatio(Check, key="layer_ratio"):
     def _at(self, layer: str) -> Quantity:
         return Quantity(f"{self.metric}/{layer}", self.split)
 
-    def _ratio(self, evidence: Evidence, variant: str, layer: Quantity, upper: Readings, lower: Readings) -> Comparison:
+    def _ratio(self, data: VariantData, variant: str, layer: Quantity, upper: Readings, lower: Readings) -> Comparison:
         a, b = aligned({"layer": upper.get(variant, {}), "reference": lower.get(variant, {})}, "layer", "reference")
         margin = getattr(self, self.one_of("above", "below", "within"))
-        whole = single(evidence, upper, layer, variant, self.claimed, margin, "log")
+        whole = single(data, upper, layer, variant, self.claimed, margin, "log")
         quantity = f"{whole.quantity} relative to {self.reference.replace('-', ' ')}"
         measure = compared(a, b, "ratio", self.exact)
         return replace(whole, measure=measure, quantity=quantity, scale="ratio", unit="")
@@ -107,28 +104,20 @@ class TimeToTarget(Check, key="time_to_target"):
         """The level to reach."""
         return Target(metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.sooner), *names(self.than)}
-
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the target's metric."""
         return self.target.quantity.recorded
 
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair."""
-        pairs, involved = each_pair(evidence, self.sooner, self.than, self.each)
-        taken = times(evidence.tables, self.target, involved)
-        limits = budgets(evidence.tables, self.target, involved)
-        return [self._ratio(evidence, sides, where, taken, limits) for sides, where in pairs]
+        pairs, involved = each_pair(data, self.sooner, self.than, self.each)
+        taken = times(data.tables, self.target, involved)
+        limits = budgets(data.tables, self.target, involved)
+        return [self._ratio(data, sides, where, taken, limits) for sides, where in pairs]
 
     def _ratio(
         self,
-        evidence: Evidence,
+        data: VariantData,
         sides: tuple[str, str],
         where: str,
         taken: Readings,
@@ -141,7 +130,7 @@ class TimeToTarget(Check, key="time_to_target"):
             return censored_ratio(a, b, limit, confidence)
 
         whole = pair(
-            evidence,
+            data,
             taken,
             self.target.quantity,
             sides,
@@ -151,7 +140,7 @@ class TimeToTarget(Check, key="time_to_target"):
             where,
         )
         never = [
-            f"{evidence.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
+            f"{data.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
             for side, values in zip(sides, (a, b), strict=True)
             if np.isinf(values).any()
         ]

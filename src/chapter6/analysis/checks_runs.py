@@ -9,10 +9,10 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Range, pair, sampled, single
-from chapter6.analysis.evidence import Evidence, aligned, names
-from chapter6.analysis.intervals import Transform
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings
+from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.metrics import Transform
 from chapter6.registry import Count, Positive
 
 
@@ -39,20 +39,16 @@ class Ordering(Measured, Compared, Check):
         """Return what the numbers need, and what tells whether a variant learned."""
         return super().metrics_named() | (self.learned.quantity.recorded if self.learned else set())
 
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair and layer."""
-        pairs, involved = each_pair(evidence, self.subjects, self.than, self.each)
-        levels = evidence.readings(self.learned.quantity, involved) if self.learned else {}
+        pairs, involved = each_pair(data, self.subjects, self.than, self.each)
+        levels = data.readings(self.learned.quantity, involved) if self.learned else {}
         found = []
-        for quantity in self.quantities(evidence):
-            values = evidence.readings(quantity, involved)
+        for quantity in self.quantities(data):
+            values = data.readings(quantity, involved)
             for sides, where in pairs:
                 claim = (self.claimed, self.amount, self.scale)
-                comparison = pair(evidence, values, quantity, sides, *claim, where, self.exact)
+                comparison = pair(data, values, quantity, sides, *claim, where, self.exact)
                 found.append(self._with_outcome(comparison, levels))
         return found
 
@@ -87,17 +83,13 @@ class Level(Measured, Bounded, Check):
         """Scale on which the interval is symmetric."""
         return self.transform or self.quantity.transform
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a variant and layer."""
-        variants, how = evidence.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
+        variants, how = data.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
         return [
-            single(evidence, values, quantity, variant, self.claimed, self.level, *how)
-            for quantity in self.quantities(evidence)
-            for values in [evidence.readings(quantity, variants)]
+            single(data, values, quantity, variant, self.claimed, self.level, *how)
+            for quantity in self.quantities(data)
+            for values in [data.readings(quantity, variants)]
             for variant in variants
         ]
 
@@ -122,31 +114,23 @@ class Equivalence(Measured, Check):
         self.one_of("constant", "than")
         self.refuse_points(self.margin)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.variants), *names(self.than or ())}
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair (or variant) and layer."""
         middle = self.constant or 0.0
         claim = (Range(middle - self.margin, middle + self.margin, closed=True), self.margin)
         if self.than is None:
-            variants = evidence.expand(self.variants)
+            variants = data.expand(self.variants)
             return [
-                single(evidence, values, quantity, name, *claim, quantity.transform, self.images, self.exact)
-                for quantity in self.quantities(evidence)
-                for values in [evidence.readings(quantity, variants)]
+                single(data, values, quantity, name, *claim, quantity.transform, self.images, self.exact)
+                for quantity in self.quantities(data)
+                for values in [data.readings(quantity, variants)]
                 for name in variants
             ]
-        pairs, involved = each_pair(evidence, self.variants, self.than, self.each)
+        pairs, involved = each_pair(data, self.variants, self.than, self.each)
         return [
-            pair(evidence, values, quantity, sides, *claim, "difference", where, self.exact)
-            for quantity in self.quantities(evidence)
-            for values in [evidence.readings(quantity, involved)]
+            pair(data, values, quantity, sides, *claim, "difference", where, self.exact)
+            for quantity in self.quantities(data)
+            for values in [data.readings(quantity, involved)]
             for sides, where in pairs
         ]
 
@@ -166,23 +150,19 @@ class Interaction(Measured, Check):
         super().__post_init__()
         self.refuse_points(self.margin)
 
-    def variants_named(self) -> set[str]:
-        """Return the four variants."""
-        return {*self.larger, *self.than}
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a layer, as a rule one."""
         involved = (*self.larger, *self.than)
         return [
-            self._difference(evidence, quantity, involved, evidence.readings(quantity, involved))
-            for quantity in self.quantities(evidence)
+            self._difference(data, quantity, involved, data.readings(quantity, involved))
+            for quantity in self.quantities(data)
         ]
 
     def _difference(
-        self, evidence: Evidence, quantity: Quantity, involved: tuple[str, ...], values: Readings
+        self, data: VariantData, quantity: Quantity, involved: tuple[str, ...], values: Readings
     ) -> Comparison:
         a, b, c, d = aligned(values, *involved)
-        first, second, third, fourth = (evidence.label(name) for name in involved)
+        first, second, third, fourth = (data.label(name) for name in involved)
         return Comparison(
             measure=sampled((a - b) - (c - d), certain=self.exact),
             claimed=Range(least=self.margin),
@@ -192,7 +172,5 @@ class Interaction(Measured, Check):
             subject="",
             scale="difference",
             unit=quantity.unit,
-            variants=involved,
-            track=evidence.track(involved),
-            outcome=evidence.outcome(involved, values),
+            **data.behind(involved, values),
         )

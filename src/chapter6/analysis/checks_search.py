@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
 from chapter6.analysis.comparisons import Comparison, Range, claimed_range, compared, sampled
-from chapter6.analysis.evidence import Evidence, aligned, names, ranks
-from chapter6.analysis.intervals import Array, Transform
-from chapter6.analysis.quantities import base_of
 from chapter6.analysis.runs import read_runs
+from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
+from chapter6.intervals import Array
+from chapter6.metrics import Transform, metric_of, recorded_key
 from chapter6.registry import Count, Share
 from chapter6.words import parameter_name
 
@@ -48,8 +48,8 @@ class OfTrials(Measured):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.metric.startswith(("best/", "trial/")):
-            self.refuse(f"metric: name a trial's own, {base_of(self.metric)!r}, not {self.metric!r}")
+        if (own := recorded_key(self.metric)) != self.metric:
+            self.refuse(f"metric: name a trial's own, {own!r}, not {self.metric!r}")
 
     def variants_named(self) -> set[str]:
         """Return the strategies."""
@@ -58,20 +58,20 @@ class OfTrials(Measured):
     @property
     def better(self) -> Better:
         """Whether a good trial has a high or a low number."""
-        return "lower" if self.metric == "loss" else "higher"
+        return metric_of(self.metric).better
 
-    def searches(self, evidence: Evidence, variant: str) -> dict[int, Search]:
+    def searches(self, data: VariantData, variant: str) -> dict[int, Search]:
         """The searches of a strategy, by replicate."""
-        settings = _trial_settings(evidence, variant)
+        settings = _trial_settings(data, variant)
         trials: dict[int, list[tuple[float, dict[str, float]]]] = {}
-        for run, outcome in sorted(read_runs(evidence.tables, self.quantity, [variant]).items()):
+        for run, outcome in sorted(read_runs(data.tables, self.quantity, [variant]).items()):
             if (run.replicate, run.trial) in settings:
                 trials.setdefault(run.replicate, []).append((outcome, settings[run.replicate, run.trial]))
         return {replicate: _search(rows) for replicate, rows in trials.items()}
 
     def judged(
         self,
-        evidence: Evidence,
+        data: VariantData,
         variant: str,
         claimed: Range,
         own: dict[int, float],
@@ -86,9 +86,7 @@ class OfTrials(Measured):
             measure=compared(numbers, rivals[0], "difference") if rivals else sampled(numbers, transform),
             claimed=claimed,
             metric=self.metric,
-            variants=(variant,),
-            track=evidence.track((variant,)),
-            outcome=evidence.outcome((variant,), {variant: own}),
+            **data.behind((variant,), {variant: own}),
             **told,
         )
 
@@ -113,11 +111,11 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
         if self.bins < 2:
             self.refuse(f"bins: 2 or more are needed, not {self.bins}")
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a strategy and other hyper-parameter."""
         return [
             self.judged(
-                evidence,
+                data,
                 variant,
                 claimed_range("greater", self.margin, "difference"),
                 self._shares(searches, self.parameter),
@@ -126,12 +124,12 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
                 quantity=f"share in the variance of {self.quantity}",
                 subject=parameter_name(self.parameter),
                 rival=parameter_name(other),
-                where=evidence.label(variant),
+                where=data.label(variant),
                 scale="difference",
                 unit="share",
             )
-            for variant in evidence.expand(self.variants)
-            for searches in [self.searches(evidence, variant)]
+            for variant in data.expand(self.variants)
+            for searches in [self.searches(data, variant)]
             for other in names(self.than)
         ]
 
@@ -158,23 +156,23 @@ class Band(OfTrials, Bounded, Check):
     coverage: Share = 0.8
     of: Literal["width", "low", "high", "edge"] = "width"
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a strategy."""
         return [
             self.judged(
-                evidence,
+                data,
                 variant,
                 self.claimed,
                 {replicate: self._place(search) for replicate, search in searches.items()},
                 margin=self.level,
                 quantity=self._described(),
-                subject=evidence.label(variant),
+                subject=data.label(variant),
                 scale="ratio" if self.of == "width" else "value",
                 unit="share" if self.of == "edge" else "",
                 transform="logit" if self.of == "edge" else "log",
             )
-            for variant in evidence.expand(self.variants)
-            for searches in [self.searches(evidence, variant)]
+            for variant in data.expand(self.variants)
+            for searches in [self.searches(data, variant)]
         ]
 
     def _place(self, search: Search) -> float:
@@ -214,15 +212,15 @@ class Rounds(OfTrials, Check):
         super().__post_init__()
         self.refuse_points(self.margin)
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a strategy and pair of rounds."""
         found = []
-        for variant in evidence.expand(self.variants):
-            searches = self.searches(evidence, variant)
+        for variant in data.expand(self.variants):
+            searches = self.searches(data, variant)
             for earlier, later in pairwise(sorted({n for search in searches.values() for n in search.rounds})):
                 found.append(
                     self.judged(
-                        evidence,
+                        data,
                         variant,
                         claimed_range(direction_of(self.better), self.margin, "difference"),
                         _medians(searches, later),
@@ -231,7 +229,7 @@ class Rounds(OfTrials, Check):
                         quantity=f"median of {self.quantity}",
                         subject=f"round {later:g}",
                         rival=f"round {earlier:g}",
-                        where=evidence.label(variant),
+                        where=data.label(variant),
                         scale="difference",
                         unit=self.quantity.unit,
                     )
@@ -268,9 +266,9 @@ def _search(rows: list[tuple[float, dict[str, float]]]) -> Search:
     return Search(np.array([outcome for outcome, _ in rows]), columns.pop("round"), columns)
 
 
-def _trial_settings(evidence: Evidence, variant: str) -> dict[tuple[int, int], dict[str, float]]:
+def _trial_settings(data: VariantData, variant: str) -> dict[tuple[int, int], dict[str, float]]:
     """The hyper-parameters and the round of every trial, by replicate and trial."""
-    table, found = evidence.tables.get("trials"), dict[tuple[int, int], dict[str, float]]()
+    table, found = data.tables.get("trials"), dict[tuple[int, int], dict[str, float]]()
     if table is None:
         return found
     columns = ("replicate", "trial", "round", "parameter", "value")

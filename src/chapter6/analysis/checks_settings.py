@@ -11,7 +11,6 @@ import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import (
-    CONFIDENCE,
     Comparison,
     Part,
     claimed_range,
@@ -20,10 +19,10 @@ from chapter6.analysis.comparisons import (
     pair,
     sampled,
 )
-from chapter6.analysis.evidence import Evidence, across, aligned, in_words, names, ranks
-from chapter6.analysis.intervals import Array, Direction
 from chapter6.analysis.quantities import Target
 from chapter6.analysis.runs import Readings, Tables
+from chapter6.analysis.variant_data import VariantData, across, aligned, in_words, names, ranks
+from chapter6.intervals import CONFIDENCE, Array, Direction
 from chapter6.registry import Names, StudyError
 from chapter6.words import name, parameter_name
 
@@ -56,26 +55,22 @@ class Reversal(Measured, Check):
         if self.needs is not None:
             self.refuse("needs: a reversal is made of exactly two parts")
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
     def axes_named(self) -> set[str]:
         """Return the axis of the methods and those of the settings."""
         return {self.methods, *self.settings}
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return "a is better than b" for all ordered pairs of methods in all settings."""
-        variants = evidence.expand(self.variants)
-        values = evidence.readings(self.quantity, variants)
+        variants = data.expand(self.variants)
+        values = data.readings(self.quantity, variants)
         claim = (claimed_range(direction_of(self.better), self.margin, "difference"), self.margin)
         found = []
-        for setting, members in evidence.by_setting(variants, self.settings).items():
+        for setting, members in data.by_setting(variants, self.settings).items():
             where = in_words(self.settings, setting)
             for sides in permutations(members, 2):
-                subject, rival = (str(evidence.level(side, self.methods)) for side in sides)
+                subject, rival = (str(data.level(side, self.methods)) for side in sides)
                 if subject != rival:
-                    both = pair(evidence, values, self.quantity, sides, *claim, "difference", where, self.exact)
+                    both = pair(data, values, self.quantity, sides, *claim, "difference", where, self.exact)
                     found.append(replace(both, subject=name(subject), rival=name(rival)))
         return found
 
@@ -112,31 +107,23 @@ class Trend(Measured, Check):
         if self.by == "rank" and not -1 <= self.margin <= 1:
             self.refuse(f"margin: a rank correlation lies in -1..1, so {self.margin:g} does not fit it")
 
-    def variants_named(self) -> set[str]:
-        """Return the variants."""
-        return set(names(self.variants))
-
-    def axes_named(self) -> set[str]:
-        """Return the axis of the trend and those of its parts."""
-        return {self.along, *self.each}
-
     def numeric_axes_named(self) -> set[str]:
         """Return the axis."""
         return {self.along}
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison for each setting of the other axes."""
-        variants = evidence.expand(self.variants)
-        values = evidence.readings(self.quantity, variants)
-        groups = evidence.by_setting(variants, self.each)
+        variants = data.expand(self.variants)
+        values = data.readings(self.quantity, variants)
+        groups = data.by_setting(variants, self.each)
         return [
-            self._trend(evidence, values, members, in_words(self.each, setting))
+            self._trend(data, values, members, in_words(self.each, setting))
             for setting, members in groups.items()
-            if all(evidence.level(member, self.along) is not None for member in members)
+            if all(data.level(member, self.along) is not None for member in members)
         ]
 
-    def _trend(self, evidence: Evidence, values: Readings, members: list[str], where: str) -> Comparison:
-        levels = np.array([evidence.numeric_level(member, self.along) for member in members])
+    def _trend(self, data: VariantData, values: Readings, members: list[str], where: str) -> Comparison:
+        levels = np.array([data.numeric_level(member, self.along) for member in members])
         if self.axis == "log" and self.by == "slope" and levels.min() <= 0:
             raise StudyError(f"axis {self.along!r} has the level {levels.min():g}; write axis: linear")
         slopes = np.array([self._slope(levels, row) for row in across(values, members).values()])
@@ -154,9 +141,7 @@ class Trend(Measured, Check):
             where=where,
             scale="difference",
             unit=self.quantity.unit if self.by == "slope" else "",
-            variants=tuple(members),
-            track=evidence.track(members),
-            outcome=evidence.outcome(members, values),
+            **data.behind(members, values),
         )
 
     def _slope(self, levels: Array, row: Array) -> float:
@@ -184,17 +169,13 @@ class Spread(Measured, Compared, Check):
         super().__post_init__()
         self.refuse_points(self.amount, self.scale)
 
-    def axes_named(self) -> set[str]:
-        """Return the axis."""
-        return {self.along}
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return the one comparison of the two groups."""
-        sides = (evidence.expand(self.subjects), evidence.expand(self.than))
-        values = evidence.readings(self.quantity, [*sides[0], *sides[1]])
+        sides = (data.expand(self.subjects), data.expand(self.than))
+        values = data.readings(self.quantity, [*sides[0], *sides[1]])
         word = "standard deviation" if self.by == "deviation" else "range"
         spreads = [{replicate: self._spread(row) for replicate, row in across(values, side).items()} for side in sides]
-        whole = between_groups(self, evidence, spreads, sides, values)
+        whole = between_groups(self, data, spreads, sides, values)
         quantity = f"{word} of {self.quantity} over the settings of {name(self.along)}"
         unit = self.quantity.unit if self.scale == "difference" else ""
         return [replace(whole, quantity=quantity, metric=self.metric, unit=unit)]
@@ -223,27 +204,23 @@ class Reach(Compared, Check):
         """Return what tells whether a variant learned."""
         return self.learned.quantity.recorded
 
-    def axes_named(self) -> set[str]:
-        """Return the axis."""
-        return {self.along}
-
     def numeric_axes_named(self) -> set[str]:
         """Return the axis."""
         return {self.along}
 
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return the one comparison of the two groups."""
-        sides = (evidence.expand(self.subjects), evidence.expand(self.than))
-        values = evidence.readings(self.learned.quantity, [*sides[0], *sides[1]])
-        ends = [self._ends(evidence, side, across(values, side)) for side in sides]
-        whole = between_groups(self, evidence, ends, sides, values)
+        sides = (data.expand(self.subjects), data.expand(self.than))
+        values = data.readings(self.learned.quantity, [*sides[0], *sides[1]])
+        ends = [self._ends(data, side, across(values, side)) for side in sides]
+        whole = between_groups(self, data, ends, sides, values)
         quantity = f"{self.end} {parameter_name(self.along)} at which {self.learned}"
         return [replace(whole, quantity=quantity, metric=self.learned.metric)]
 
-    def _ends(self, evidence: Evidence, side: list[str], rows: dict[int, Array]) -> dict[int, float]:
+    def _ends(self, data: VariantData, side: list[str], rows: dict[int, Array]) -> dict[int, float]:
         if not rows:
             return {}
-        levels = np.array([evidence.numeric_level(variant, self.along) for variant in side])
+        levels = np.array([data.numeric_level(variant, self.along) for variant in side])
         best, worst = (max, min) if self.end == "largest" else (min, max)
         return {
             replicate: float(best(levels[self.learned.reached(row)], default=worst(levels)))
@@ -272,24 +249,16 @@ class Learning(Measured, Check):
         super().__post_init__()
         self.refuse_points(self.learned)
 
-    def variants_named(self) -> set[str]:
-        """Return both sides."""
-        return {*names(self.learner), *names(self.than)}
-
-    def axes_named(self) -> set[str]:
-        """Return the axes whose settings are compared one by one."""
-        return set(self.each)
-
-    def comparisons(self, evidence: Evidence) -> list[Comparison]:
+    def comparisons(self, data: VariantData) -> list[Comparison]:
         """Return one comparison a pair."""
-        pairs, involved = each_pair(evidence, self.learner, self.than, self.each)
-        values = evidence.readings(self.quantity, involved)
+        pairs, involved = each_pair(data, self.learner, self.than, self.each)
+        values = data.readings(self.quantity, involved)
         claim = (claimed_range("greater", self.margin, "difference"), self.margin)
         return [
             replace(
-                pair(evidence, values, self.quantity, sides, *claim, where=where),
+                pair(data, values, self.quantity, sides, *claim, where=where),
                 measure=sampled(self._clearance(*aligned(values, *sides)), certain=self.exact),
-                quantity=f"margin of learning where {evidence.label(sides[1])} does not, in {self.quantity}",
+                quantity=f"margin of learning where {data.label(sides[1])} does not, in {self.quantity}",
                 rival="",
             )
             for sides, where in pairs
@@ -303,7 +272,7 @@ class Learning(Measured, Check):
 
 def between_groups(
     check: Compared,
-    evidence: Evidence,
+    data: VariantData,
     numbers: list[dict[int, float]],
     sides: tuple[list[str], list[str]],
     values: Readings,
@@ -321,9 +290,7 @@ def between_groups(
         subject=subject,
         rival=rival,
         scale=check.scale,
-        variants=tuple(involved),
-        track=evidence.track(involved),
-        outcome=evidence.outcome(involved, values),
+        **data.behind(involved, values),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_settings import Reversal
-from chapter6.analysis.comparisons import CONFIDENCE, Group, Part, deciding, judge_family
+from chapter6.analysis.comparisons import Group, Part, deciding, judge_family
 from chapter6.analysis.runs import Tables
 from chapter6.analysis.sentences import sentence
+from chapter6.intervals import CONFIDENCE
 from chapter6.registry import StudyError
 
 

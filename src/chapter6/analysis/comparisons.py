@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chapter6.analysis.evidence import Evidence, aligned
-from chapter6.analysis.intervals import (
+from chapter6.analysis.quantities import Quantity
+from chapter6.analysis.runs import Readings
+from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.intervals import (
+    CONFIDENCE,
     Array,
     Direction,
     Interval,
-    Transform,
     Verdict,
     exact,
     judge,
@@ -31,14 +33,12 @@ from chapter6.analysis.intervals import (
     paired_ratio,
     replicates_to_decide,
 )
-from chapter6.analysis.quantities import Quantity
-from chapter6.analysis.runs import Readings
+from chapter6.metrics import Transform, metric_of
 
 Scale = Literal["difference", "ratio", "value"]
 Correction = Literal["none", "holm"]
 Measure = Callable[[float], Interval]  # confidence -> interval
 
-CONFIDENCE = 0.95
 RANKS = (Verdict.CONTRADICTED, Verdict.UNDECIDED, Verdict.SUPPORTED)
 OPPOSITE = {
     Verdict.SUPPORTED: Verdict.CONTRADICTED,
@@ -97,7 +97,7 @@ class Comparison:
 
     The number is `subject`'s quantity, or its difference from or ratio to `rival`'s (subject first). `margin`
     is as the author wrote it; `claimed` is what it means for the number. `where` names a setting or a layer.
-    An `exception` counts as contradicted whatever its interval.
+    `diverged` counts the runs behind it that did. An `exception` counts as contradicted whatever its interval.
     """
 
     measure: Measure
@@ -113,6 +113,7 @@ class Comparison:
     variants: tuple[str, ...] = ()
     track: str = "book"
     outcome: str = ""
+    diverged: int = 0
     exception: bool = False
 
     @property
@@ -128,14 +129,22 @@ class Comparison:
 
     def part(self, confidence: float = CONFIDENCE, correction: Correction = "none") -> Part:
         """The verdict at a confidence; a number that cannot be had is undecided, and the outcome says why."""
-        comparison = self
         try:
             interval = self.measure(confidence)
+            problem = self._undefined(interval)
         except ValueError as error:
             interval = Interval(math.nan, math.nan, math.nan, confidence, 0)
-            comparison = replace(self, outcome="; ".join(filter(None, (self.outcome, str(error)))))
+            problem = str(error)
         verdict = Verdict.CONTRADICTED if self.exception else self.claimed.judge(interval)
-        return Part(comparison, interval, verdict, correction)
+        outcome = "; ".join(filter(None, (self.outcome, problem)))
+        return Part(replace(self, outcome=outcome), interval, verdict, correction)
+
+    def _undefined(self, interval: Interval) -> str:
+        """Why there is no mean, where that is because a run that diverged counts as infinite."""
+        metric = metric_of(self.metric)
+        if not (self.diverged and interval.replicates and math.isnan(interval.low) and math.isinf(metric.diverged)):
+            return ""
+        return f"the {metric.name} of a run that diverged counts as infinite, and a mean over it is undefined"
 
 
 @dataclass(frozen=True)
@@ -277,7 +286,7 @@ def claimed_range(direction: Direction, margin: float, scale: Scale) -> Range:
 
 
 def pair(
-    evidence: Evidence,
+    data: VariantData,
     values: Readings,
     quantity: Quantity,
     sides: tuple[str, str],
@@ -289,7 +298,7 @@ def pair(
 ) -> Comparison:
     """One variant's quantity against another's, paired over replicates."""
     a, b = aligned(values, *sides)
-    subject, rival = (evidence.label(side) for side in sides)
+    subject, rival = (data.label(side) for side in sides)
     return Comparison(
         measure=compared(a, b, scale, certain),
         claimed=claimed,
@@ -301,14 +310,12 @@ def pair(
         where=where,
         scale=scale,
         unit="" if scale == "ratio" else quantity.unit,
-        variants=sides,
-        track=evidence.track(sides),
-        outcome=evidence.outcome(sides, values),
+        **data.behind(sides, values),
     )
 
 
 def single(
-    evidence: Evidence,
+    data: VariantData,
     values: Readings,
     quantity: Quantity,
     variant: str,
@@ -326,9 +333,7 @@ def single(
         margin=margin,
         quantity=str(quantity),
         metric=quantity.metric,
-        subject=evidence.label(variant),
+        subject=data.label(variant),
         unit=quantity.unit,
-        variants=(variant,),
-        track=evidence.track((variant,)),
-        outcome=evidence.outcome((variant,), values),
+        **data.behind((variant,), values),
     )

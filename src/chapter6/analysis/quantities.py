@@ -5,7 +5,7 @@ Beside the recorded metrics there are derived ones, which `runs` computes:
 - ``gap``: train accuracy minus the split's accuracy at the same step;
 - ``trial/<metric>``: a search as a curve over its trials (1, 2, ...), each with its final value;
   ``trial/updates`` counts the updates that each trial took;
-- ``best/<metric>``: the best of these so far (the highest, of a loss the lowest).
+- ``best/<metric>``: the best of these so far.
 """
 
 from __future__ import annotations
@@ -17,17 +17,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array, Transform
+from chapter6.intervals import Array
+from chapter6.metrics import Metric, Split, Transform, metric_of, recorded_key
 from chapter6.registry import Index, StudyError
 
-Split = Literal["batch", "train", "validation", "test"]
 Summary = Literal["last", "first", "mean", "median", "minimum", "maximum", "total", "total_variation", "sign_changes"]
-
-SHARES = ("accuracy", "gap", "saturated", "misaligned_share")
-SIGNED = ("gap", "x", "y", "activation_mean")
-POSITIVE = ("loss", "activation_std", "unit_std", "slope", "gradient_norm", "updates", "distance", "height")
-UNITS = {"loss": "nats", "updates": "updates", "angle": "degrees", **dict.fromkeys(SHARES, "share")}
-SPLITS: dict[str, Split] = {"loss": "batch", "accuracy": "test", "gap": "test"}
 
 
 class Curve(NamedTuple):
@@ -94,42 +88,40 @@ class Quantity:
             raise StudyError(f"unknown summary {self.summary!r}; choose from {sorted(SUMMARIES)}")
 
     @property
+    def of(self) -> Metric:
+        """What is known of the metric."""
+        return metric_of(self.metric)
+
+    @property
     def unit(self) -> str:
-        """Unit of the number; a share is an accuracy or a difference of two."""
-        return "" if self.summary == "sign_changes" else UNITS.get(base_of(self.metric), "")
+        """Unit of the number."""
+        return "" if self.summary == "sign_changes" else self.of.unit
 
     @property
     def signed(self) -> bool:
         """Whether the number may be negative, so that it has no ratio."""
-        return base_of(self.metric) in SIGNED and self.summary not in ("total_variation", "sign_changes")
+        return self.of.signed and self.summary not in ("total_variation", "sign_changes")
 
     @property
     def transform(self) -> Transform:
         """Scale on which a one-sample interval of the number can be trusted."""
-        base = base_of(self.metric)
-        if base in SHARES and base != "gap" and self.summary not in ("total_variation", "sign_changes"):
-            return "logit"
-        positive = base in POSITIVE and self.summary != "sign_changes"
-        return "log" if positive or self.summary == "total_variation" else "identity"
+        of_changes: dict[str, Transform] = {"total_variation": "log", "sign_changes": "identity"}
+        return of_changes.get(self.summary, self.of.transform)
 
     @property
     def recorded(self) -> set[tuple[str, str]]:
         """The (split, metric) pairs that the tables must hold."""
         if self.when:
             return Quantity(self.metric, self.split).recorded | self.when.quantity.recorded
-        base = base_of(self.metric)
         split = split_of(self.metric, self.split)
-        if base == "gap":
+        if self.of.key == "gap":
             return {("train", "accuracy"), (split, "accuracy")}
-        if base == "updates":
-            return set()
-        return {(split, base if self.metric.startswith(("best/", "trial/")) else self.metric)}
+        return set() if self.of.derived else {(split, recorded_key(self.metric))}
 
     def __str__(self) -> str:
-        base = base_of(self.metric)
         split = split_of(self.metric, self.split)
-        told = (base not in ("loss", "accuracy") and split == "train") or base in ("gap", "updates")
-        words = [WORDS[self.summary], "" if told else split, spoken(self.metric, split)]
+        told = self.of.by_split or (split != "train" and not self.of.derived)
+        words = [WORDS[self.summary], split if told else "", spoken(self.metric, split)]
         if self.when or (self.summary == "last" and "/layer" in self.metric):
             words[0] = ""
         if self.when:
@@ -154,26 +146,20 @@ WORDS: dict[Summary, str] = {
 }
 
 
-def base_of(metric: str) -> str:
-    """The metric behind a layer's or a search's: that of ``rank/layer-2`` is ``rank``."""
-    head, _, tail = metric.partition("/")
-    return tail if head in ("best", "trial") else head
-
-
 def split_of(metric: str, split: Split | None) -> Split:
     """The split meant: the one given, or a loss is the batch's, an accuracy the test's, the rest train's."""
-    return split or SPLITS.get(base_of(metric), "train")
+    return split or metric_of(metric).split
 
 
 def spoken(metric: str, split: str = "test") -> str:
     """A metric's name in words."""
-    head, _, tail = metric.partition("/")
-    if head in ("best", "trial"):
-        return f"{tail} of the {'best trial so far' if head == 'best' else 'trials'}"
-    if head == "gap":
-        return f"gap between train and {split} accuracy"
-    name = head.replace("_", " ")
-    return f"{name} of {tail.replace('-', ' ')}" if tail else name
+    recorded, name = recorded_key(metric), metric_of(metric).name
+    if recorded != metric:
+        return f"{spoken(recorded, split)} of the {'best trial so far' if metric.startswith('best') else 'trials'}"
+    if metric == "gap":
+        return f"{name} between train and {split} accuracy"
+    layer = metric.partition("/")[2].replace("-", " ")
+    return f"{name} of {layer}" if layer else name
 
 
 def _mean(curve: Curve) -> float:

@@ -3,9 +3,9 @@
 A run is a variant's replicate; in a search, where the variant is the strategy and the replicate a whole
 search, every trial is a run.
 
-A run that diverged stays in every comparison: from the first recording after its divergence on, its accuracy
-counts as 0.1 (chance) and its loss as max(log 10, last finite value), up to where its fellow runs end. Any
-other metric is undefined from there on, and with it a verdict that needs it.
+A run that diverged stays in every comparison: from the first recording after its divergence on, up to where its
+fellow runs end, a metric counts as `metrics` says (an accuracy as chance, a loss as infinite, any other as
+undefined, and with it a verdict that needs it).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array
-from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Split, Target, split_of
+from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Target, split_of
+from chapter6.intervals import Array
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import StudyError
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 Tables = Mapping[str, "pd.DataFrame"]
 Readings = dict[str, dict[int, float]]  # variant -> replicate -> number
 
-CHANCE = 0.1
-CHANCE_LOSS = math.log(10)
 NO_TRIAL = -1
 
 
@@ -159,8 +158,8 @@ def _carried_on(curve: Curve | None, ends: Array, metric: str) -> Curve:
     curve = curve or Curve(np.empty(0), np.empty(0))
     last = curve.steps[-1] if curve.steps.size else -1.0
     later = ends[ends > last] if (ends > last).any() else np.array([last + 1])
-    worst = {"accuracy": CHANCE, "loss": max([CHANCE_LOSS, *curve.readings[-1:]])}.get(metric, math.nan)
-    return Curve(np.append(curve.steps, later), np.append(curve.readings, np.full(later.size, worst)))
+    worst = np.full(later.size, metric_of(metric).diverged)
+    return Curve(np.append(curve.steps, later), np.append(curve.readings, worst))
 
 
 def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
@@ -189,7 +188,7 @@ def _over_trials(tables: Tables, metric: str, split: Split, variants: list[str],
     searches: dict[Run, list[float]] = {}
     for run in sorted(run for run in finals if run.trial != NO_TRIAL):
         searches.setdefault(Run(run.variant, run.replicate), []).append(finals[run])
-    so_far = np.minimum.accumulate if metric == "loss" else np.maximum.accumulate
+    so_far = np.minimum.accumulate if metric_of(metric).better == "lower" else np.maximum.accumulate
     return {
         run: Curve(np.arange(1.0, len(values) + 1), so_far(values) if best else np.array(values))
         for run, values in searches.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chapter6.analysis.comparisons import Comparison, Group, Part, Scale
-from chapter6.analysis.intervals import Interval, Verdict
+from chapter6.intervals import Interval, Verdict
 
 FIGURES, MOST_FIGURES = 3, 7
 NAMED_UNITS = ("updates", "degrees")  # nats and bare numbers are told without a unit

@@ -3,34 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.analysis.intervals import one_sample
+from chapter6.intervals import by_group
+from chapter6.words import level_name, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Curves = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
-Row = tuple[Mapping[str, Any], Curves]  # a record and its curves
+Run = tuple[Mapping[str, Any], Curves]  # a record and its curves
+
+CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
+
+CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
+RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
+HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
+TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
+SETTING_COLUMNS = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
 
 
 @dataclass(frozen=True)
 class Level:
-    """Where a variant stands on one axis of the sweep: ``key`` is the level as it stands in variants' names."""
+    """Where a variant stands on one axis of the sweep.
+
+    ``key`` is the level as it stands in variants' names (``relu``, ``rate-0.1``), ``label`` is for readers ("":
+    the author gave none).
+    """
 
     axis: str
     value: Any
     key: str
     label: str
 
+    @property
+    def text(self) -> str:
+        """The level for readers: its label, or else its value in words."""
+        return self.label or level_name(self.axis, value_text(self.value))
+
 
 @dataclass(frozen=True)
 class Described:
-    """A variant as tables describe it: ``settings`` are flat, ``of`` is what a tuned variant was made of."""
+    """A variant as tables describe it; ``settings`` maps dotted keys to plain JSON values.
+
+    ``listed`` is the part that ``variants:`` listed (axis ""), None where only a sweep made the variant, and
+    ``levels`` are its parts on the sweep's axes. A tuned variant has those of the one that it was made ``of``.
+    """
 
     name: str
     label: str
@@ -41,15 +63,7 @@ class Described:
     of: str = ""
 
 
-CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
-
-CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
-RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
-HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
-TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
-
-
-def curves_table(runs: Iterable[Row]) -> pd.DataFrame:
+def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
     """One row a recorded number; what is not finite is left out (the run's outcome says why).
 
     Runs that are trials of a search have a column ``trial`` more.
@@ -70,7 +84,7 @@ def curves_table(runs: Iterable[Row]) -> pd.DataFrame:
     return table.loc[:, [*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
 
 
-def histograms_table(runs: Iterable[Row], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     """One row a bin: ``share`` of all values in [left, right); ``ranges`` maps a variant to its bins' range."""
     import pandas as pd
 
@@ -102,7 +116,7 @@ def _names(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: record[key] for key in ("experiment", "variant", "replicate", "trial") if key in record}
 
 
-def runs_table(runs: Iterable[Row]) -> pd.DataFrame:
+def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     """One row a run: how it ended."""
     import pandas as pd
 
@@ -110,23 +124,46 @@ def runs_table(runs: Iterable[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
 
 
-def settings_table(experiment: str, variants: Sequence[Described]) -> pd.DataFrame:
-    """One row a hyper-parameter of a variant; ``value`` is JSON, ``text`` what readers call a level."""
+def settings_table(experiment: str, variants: Iterable[Described]) -> pd.DataFrame:
+    """One row a hyper-parameter of a variant, ``value`` as JSON; first where it stands, ``text`` for readers.
+
+    These rows are ``track``; ``listed`` (its key) and ``axis.<axis>`` (the level), where there are such parts;
+    ``of``, for a tuned variant. The place of a variant in the sequence is its position.
+    """
     import pandas as pd
 
-    rows = []
-    for position, variant in enumerate(variants):
-        own = [("track", variant.track, "")]
-        own += [("listed", variant.listed.key, variant.listed.label)] if variant.listed else []
-        own += [(f"axis.{level.axis}", level.value, level.label) for level in variant.levels]
-        own += [("of", variant.of, "")] if variant.of else []
-        own += [(key, value, "") for key, value in variant.settings.items()]
-        rows += [
-            (experiment, variant.name, position, variant.label, parameter, json.dumps(value), text)
-            for parameter, value, text in own
-        ]
-    columns = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
-    return pd.DataFrame(rows, columns=columns)
+    rows = [
+        (experiment, variant.name, position, variant.label, parameter, json.dumps(value), text)
+        for position, variant in enumerate(variants)
+        for parameter, value, text in _parameters(variant)
+    ]
+    return pd.DataFrame(rows, columns=SETTING_COLUMNS)
+
+
+def _parameters(variant: Described) -> Iterator[tuple[str, Any, str]]:
+    yield "track", variant.track, ""
+    if variant.listed:
+        yield "listed", variant.listed.key, variant.listed.text
+    for level in variant.levels:
+        yield f"axis.{level.axis}", level.value, level.text
+    if variant.of:
+        yield "of", variant.of, ""
+    for parameter, value in variant.settings.items():
+        yield parameter, value, ""
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted keys; a part's kind stands under the part's own name."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            if "kind" in value:
+                flat[f"{prefix}{key}"] = value["kind"]
+            rest = {name: item for name, item in value.items() if name != "kind"}
+            flat.update(flatten(rest, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
@@ -134,14 +171,9 @@ def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
 
     Of a search, only the choice counts.
     """
-    import pandas as pd
-
     keys = ["variant", "split", "metric"]
     if "trial" in curves:
         curves = curves[curves["trial"] == CHOSEN]
     last = curves.sort_values("step", kind="stable").groupby([*keys, "replicate"], sort=False).last().reset_index()
-    rows = []
-    for names, group in last.groupby(keys, sort=False):
-        interval = one_sample(group["value"].to_numpy(), confidence=0.95)
-        rows.append((*names, group["step"].max(), interval.estimate, interval.low, interval.high, len(group)))
-    return pd.DataFrame(rows, columns=[*keys, "step", "mean", "low", "high", "replicates"])
+    steps = last.groupby(keys, sort=False)["step"].max().reset_index()
+    return steps.merge(by_group(last, keys), on=keys)[[*keys, "step", "mean", "low", "high", "replicates"]]

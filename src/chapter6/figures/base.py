@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from chapter6.figures import style
+from chapter6.metrics import Split
 from chapter6.registry import Family
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from pandas import DataFrame
 
-Split = Literal["batch", "train", "validation", "test"]
 Splits = Split | tuple[Split, ...]
 
 
@@ -32,7 +32,8 @@ class Figure(Family):
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return the (split, metric) pairs the tables must hold; a layer's metric may end in ``layer-*``."""
-        return set()
+        metric, splits = getattr(self, "metric", ""), as_tuple(getattr(self, "split", ()))
+        return {(split, metric) for split in splits if metric}
 
     def variants_named(self) -> tuple[str, ...]:
         """Return the variants, names or globs, that the experiment must have."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
+from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import metric_of
 from chapter6.registry import Count, Index
 
 if TYPE_CHECKING:
@@ -41,14 +43,10 @@ class Curves(Figure):
     per_row: Count = 4
     y: tuple[float, float] | None = None
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric on every split."""
-        return {(split, self.metric) for split in as_tuple(self.split)}
-
     @property
     def _log(self) -> bool:
         """Whether the ordinate is logarithmic: as asked, or for counts, where one differs from none and many."""
-        return self.log_y or style.is_count(self.metric)
+        return self.log_y or metric_of(self.metric).counts
 
     def axes_named(self) -> set[str]:
         """Return the axes of panels and lines."""
@@ -60,31 +58,33 @@ class Curves(Figure):
         A line whose runs all diverged before the metric was first recorded has one row, without a value.
         """
         splits = as_tuple(self.split)
-        variants = frames.choose(tables["settings"], self.variants)
-        rows = frames.rows_of(tables["curves"], self.metric, splits, variants)
+        variants = selection.choose(tables["settings"], self.variants)
+        rows = selection.rows_of(tables["curves"], self.metric, splits, variants)
         if self.smooth == "book" and len(rows):
-            rows = frames.smoothed(rows)
+            rows = selection.smoothed(rows)
         rows = self._placed(rows, tables["settings"], variants)
         place = ["panel", "line", "label"]
         counts = rows.drop_duplicates(["variant", *place])[["variant", *place]]
-        counts = counts.merge(frames.diverged(tables["runs"]), on="variant", how="left").drop(columns="variant")
+        counts = counts.merge(selection.diverged(tables["runs"]), on="variant", how="left").drop(columns="variant")
         rows = rows[self._kept(rows)]
-        shown = frames.intervals(rows, [*place, "split", "step"], self.log_y, style.is_share(self.metric))
+        shown = by_group(rows, [*place, "split", "step"], self.log_y, metric_of(self.metric).is_share)
         shown = counts.merge(shown, on=place, how="left").fillna({"split": splits[0]})
-        return shown.assign(x=shown.pop("step") / frames.updates_a_unit(self.x, self.updates_per_epoch, rows["step"]))
+        return shown.assign(
+            x=shown.pop("step") / selection.updates_a_unit(self.x, self.updates_per_epoch, rows["step"])
+        )
 
     def _kept(self, rows: DataFrame) -> Series[bool]:
         """Mark the rows of at most 300 steps of each split, fewer in panels side by side, which are narrower."""
-        points = frames.POINTS // min(3, len(rows["panel"].unique()))
+        points = selection.POINTS // min(3, len(rows["panel"].unique()))
         kept = rows["step"] < 0
         for split, steps in rows.groupby("split")["step"]:
-            kept |= (rows["split"] == split) & rows["step"].isin(frames.thin(steps, points, self.log_x))
+            kept |= (rows["split"] == split) & rows["step"].isin(selection.thin(steps, points, self.log_x))
         return kept
 
     def _placed(self, rows: DataFrame, settings: DataFrame, variants: list[str]) -> DataFrame:
         """Add panel, line and label, in the order in which they are shown; a variant without rows keeps one."""
         by_layer = "*" in self.metric
-        placed = frames.place(settings, variants, "" if by_layer else self.columns, self.lines)
+        placed = selection.place(settings, variants, "" if by_layer else self.columns, self.lines)
         how: Literal["inner", "left"] = "inner" if by_layer else "left"
         rows = placed.assign(order=range(len(placed))).merge(rows, on="variant", how=how)
         if by_layer:
@@ -102,7 +102,7 @@ class Curves(Figure):
             for position, (line, of_line) in enumerate(rows.groupby("line", sort=False)):
                 for split, curve in of_line.groupby("split", sort=False):
                     dash = style.SPLIT_DASHES[str(split)] if isinstance(self.split, tuple) else "-"
-                    width = 1.7 + style.is_count(self.metric) * 0.9 * (len(looks) - 1 - position)
+                    width = 1.7 + metric_of(self.metric).counts * 0.9 * (len(looks) - 1 - position)
                     _draw_curve(ax, curve, looks[str(line)], position, linestyle=dash, linewidth=width)
                     _mark_end(ax, curve, looks[str(line)], limits[1])
             ax.set_title(str(panel))

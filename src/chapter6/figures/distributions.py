@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
-from chapter6.figures.base import Figure, Split
+from chapter6.figures import panels, selection, style
+from chapter6.figures.base import Figure
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -44,9 +46,9 @@ class Histograms(Figure):
         from pandas import concat
 
         settings, histograms = tables["settings"], tables["histograms"]
-        names = frames.labels(settings)
+        names = selection.labels(settings)
         parts = []
-        for variant in frames.choose(settings, self.variants):
+        for variant in selection.choose(settings, self.variants):
             rows = histograms[(histograms["variant"] == variant) & (histograms["split"] == self.split)]
             rows = _at(rows, self.at)
             activation = _activation(settings, variant)
@@ -143,7 +145,7 @@ def _at(rows: DataFrame, at: Literal["first", "last"]) -> DataFrame:
 
 def _activation(settings: DataFrame, variant: str) -> str:
     endings = ("activation.kind", "activation")
-    found = (frames.setting(settings, ending, variant) for ending in endings)
+    found = (selection.setting(settings, ending, variant) for ending in endings)
     return next((value for value in found if value), "")
 
 
@@ -221,13 +223,13 @@ class Layers(Figure):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return panel, line, label, layer (its number), mean, low, high, replicates."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
-        rows = frames.rows_of(tables["curves"], f"{self.metric}/layer-*", [self.split], variants)
+        variants = selection.choose(settings, self.variants)
+        rows = selection.rows_of(tables["curves"], f"{self.metric}/layer-*", [self.split], variants)
         rows = _at(rows, self.at).assign(layer=lambda each: each["layer"].str.rpartition("-")[2].astype(int))
-        placed = frames.place(settings, variants, self.columns, self.lines)
+        placed = selection.place(settings, variants, self.columns, self.lines)
         rows = placed.assign(order=range(len(placed))).merge(rows, on="variant").sort_values(["order", "layer"])
         by = ["panel", "line", "label", "layer"]
-        return frames.intervals(rows, by, self.log_y, style.is_share(self.metric))
+        return by_group(rows, by, self.log_y, metric_of(self.metric).is_share)
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw one panel for each level of ``columns``, lines side by side where they would hide each other."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style, trials
-from chapter6.figures.base import Figure, Split
+from chapter6.figures import panels, selection, style, trials
+from chapter6.figures.base import Figure
+from chapter6.metrics import Split
 from chapter6.registry import Count, Index
 
 if TYPE_CHECKING:
@@ -45,10 +46,6 @@ class Landscape(Figure):
     log_y: bool = True
     per_row: Count = 2
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric."""
-        return {(self.split, self.metric)}
-
     def axes_named(self) -> set[str]:
         """Return both hyper-parameters."""
         return {self.x, self.y}
@@ -59,14 +56,14 @@ class Landscape(Figure):
         Trials of other searches than the one asked for are not shown, but stand in the range of the axes.
         """
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
+        variants = selection.choose(settings, self.variants)
         values = trials.results(tables, self.metric, self.split, variants)
         places = trials.settings_of(tables, [self.x, self.y])
         places = places[[*trials.KEYS, "round", self.x, self.y]].rename(columns={self.x: "x", self.y: "y"})
         found = values.merge(places, on=trials.KEYS)
         replicate = 0 if self.rounds and self.replicate is None else self.replicate
         shown = found.index if replicate is None else trials.of_search(found, replicate).index
-        found = found.assign(panel=found["variant"].map(frames.labels(settings)), shown=found.index.isin(shown))
+        found = found.assign(panel=found["variant"].map(selection.labels(settings)), shown=found.index.isin(shown))
         of_panel = found["value"].where(found["shown"]).groupby(found["panel"], sort=False)
         return found.assign(rank=of_panel.transform(lambda values: trials.ranks(values, self.metric)))
 

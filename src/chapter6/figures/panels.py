@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chapter6.figures import style
+from chapter6.metrics import metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +108,6 @@ def share_axis(axes: Axes, metric: str, axis: str = "y", difference: bool = Fals
     """Write the ticks of a share in per cent, of a difference of shares as bare points."""
     from matplotlib.ticker import PercentFormatter
 
-    if style.is_share(metric):
+    if metric_of(metric).is_share:
         ticks = axes.yaxis if axis == "y" else axes.xaxis
         ticks.set_major_formatter(PercentFormatter(1, symbol="" if difference else " %"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chapter6.files import replacing
+from chapter6.metrics import metric_of
 from chapter6.words import name, parameter_name
 
 if TYPE_CHECKING:
@@ -93,10 +94,6 @@ _ALIASES = {
 ABSCISSAE = {"rate": "learning rate, times the default"}
 SYMBOLS = {"optimizer.learning_rate": "η", "penalties.l2.strength": "decay"}
 SPLIT_NAMES = {"batch": "mini-batch", "train": "training", "validation": "validation", "test": "test"}
-OF_EXAMPLES = ("loss", "accuracy")  # metrics that differ by split; others speak of the network
-COUNTS = ("rank",)
-LESS_IS_BETTER = ("loss",)
-SHARES = ("accuracy", "saturated", "misaligned_share", "share")
 
 
 def axis_name(parameter: str) -> str:
@@ -111,28 +108,13 @@ def symbol(parameter: str) -> str:
 
 def metric_name(metric: str, splits: Sequence[str] = ()) -> str:
     """Return a metric's name for readers, without its layer, with its split where there is one to tell."""
-    plain = metric.partition("/")[0]
-    return f"{SPLIT_NAMES[splits[0]]} {name(plain)}" if len(splits) == 1 and plain in OF_EXAMPLES else name(plain)
-
-
-def is_count(metric: str) -> bool:
-    """Tell whether a metric counts something that may be none, one or many."""
-    return metric.partition("/")[0] in COUNTS
-
-
-def is_share(metric: str) -> bool:
-    """Tell whether a metric is a share, bounded by 0 and 1 and shown in per cent."""
-    return metric.partition("/")[0] in SHARES
-
-
-def is_better_low(metric: str) -> bool:
-    """Tell whether the best value of a metric is its lowest."""
-    return metric.partition("/")[0] in LESS_IS_BETTER
+    known = metric_of(metric)
+    return f"{SPLIT_NAMES[splits[0]]} {known.name}" if len(splits) == 1 and known.by_split else known.name
 
 
 def number(value: float, metric: str = "", difference: bool = False) -> str:
     """Write a value with three significant digits; a share in per cent, a difference of shares in points."""
-    if is_share(metric):
+    if metric_of(metric).is_share:
         text = f"{round(100 * value, 1) + 0.0:.1f} {'points' if difference else '%'}"
     else:
         text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.1e}"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
-from chapter6.figures.base import Figure, Split, Splits, as_tuple
+from chapter6.figures import panels, selection, style
+from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Summary:
         """Return what the numbers are, for an axis."""
         what = style.metric_name(self.metric, self.splits)
         if self.minus:
-            what += f" minus {style.SPLIT_NAMES[self.minus]}" + (", points" if style.is_share(self.metric) else "")
+            what += f" minus {style.SPLIT_NAMES[self.minus]}" + (", points" if metric_of(self.metric).is_share else "")
         if self.summary == "final":
             return f"final {what}" if self.last == 1 else f"{what} (mean of the last {self.last} updates)"
         return f"{what} ({'mean over the run' if self.summary == 'mean' else self.summary})"
@@ -54,8 +56,8 @@ class Summary:
     def summarise(self, curves: DataFrame, runs: DataFrame, variants: Sequence[str]) -> DataFrame:
         """Return variant, replicate, split, value: one row for each run that finished."""
         splits = self.splits + ((self.minus,) if self.minus else ())
-        rows = frames.rows_of(curves, self.metric, splits, variants)
-        runs = frames.own_runs(runs)
+        rows = selection.rows_of(curves, self.metric, splits, variants)
+        runs = selection.own_runs(runs)
         finished = runs.loc[runs["outcome"] == "finished", ["variant", "replicate"]]
         rows = rows.merge(finished, on=["variant", "replicate"])
         keys = ["variant", "replicate", "split"]
@@ -81,9 +83,9 @@ def summarised(
     from pandas import DataFrame
 
     values = figure.summarise(tables["curves"], tables["runs"], variants)
-    share = style.is_share(figure.metric) and not figure.minus
-    shown = frames.intervals(values, ["variant", "split"], log, share)
-    every = placed.merge(frames.diverged(tables["runs"]), on="variant", how="left")
+    share = metric_of(figure.metric).is_share and not figure.minus
+    shown = by_group(values, ["variant", "split"], log, share)
+    every = placed.merge(selection.diverged(tables["runs"]), on="variant", how="left")
     every = every.merge(DataFrame({"split": list(figure.splits)}), how="cross")
     return every.merge(shown, on=["variant", "split"], how="left")
 
@@ -107,8 +109,8 @@ class Dots(Summary, Figure):
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return panel, line, label, split, mean, low, high, replicates, diverged, total and each run's value."""
-        variants = frames.choose(tables["settings"], self.variants)
-        placed = frames.place(tables["settings"], variants, self.columns, self.rows)
+        variants = selection.choose(tables["settings"], self.variants)
+        placed = selection.place(tables["settings"], variants, self.columns, self.rows)
         shown = summarised(self, tables, variants, placed, self.log_x)
         if self.sort == "value":
             order = shown.groupby("line", sort=False)["mean"].mean().sort_values(ascending=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
+from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure
 from chapter6.registry import Count, Positive, StudyError
 
@@ -50,7 +50,7 @@ def grid(half_width: float, half_height: float, columns: int, rows: int, elongat
 
 def elongation_of(tables: Mapping[str, DataFrame]) -> float:
     """Return the bowl's elongation from the settings; the book's 20 where they do not say."""
-    return float(frames.setting(tables["settings"], "elongation") or 20)
+    return float(selection.setting(tables["settings"], "elongation") or 20)
 
 
 def _mark_minimum(ax: Axes) -> None:
@@ -171,15 +171,15 @@ class Paths(Figure):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return variant, label, rate, step, x, y, elongation; of several replicates the first."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
-        rows = frames.rows_of(tables["curves"], "[xy]", ["train"], variants)
+        variants = selection.choose(settings, self.variants)
+        rows = selection.rows_of(tables["curves"], "[xy]", ["train"], variants)
         if set(rows["metric"]) != {"x", "y"}:
             raise StudyError(f"paths: x and y are needed; the table has {sorted(set(rows['metric']))}")
         rows = rows[rows["replicate"] == rows["replicate"].min()]
         wide = rows.pivot_table(index=["variant", "step"], columns="metric", values="value").reset_index()
         wide.columns.name = None
-        names = frames.labels(settings)
-        rates = {variant: frames.setting(settings, "learning_rate", variant) or "" for variant in variants}
+        names = selection.labels(settings)
+        rates = {variant: selection.setting(settings, "learning_rate", variant) or "" for variant in variants}
         order = {variant: position for position, variant in enumerate(variants)}
         wide = wide.assign(
             label=wide["variant"].map(names),

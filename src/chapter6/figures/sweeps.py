@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chapter6.figures import frames, panels, style
+from chapter6.figures import panels, selection, style
 from chapter6.figures.base import Figure, Splits
 from chapter6.figures.summaries import Summary, summarised
+from chapter6.metrics import metric_of
 from chapter6.registry import Count
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class Sweep(Summary, Figure):
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return panel, line, label, x, split, mean, low, high, replicates, diverged, total."""
-        variants = frames.choose(tables["settings"], self.variants)
+        variants = selection.choose(tables["settings"], self.variants)
         lines, columns = self._layout(tables["settings"])
-        placed = frames.place(tables["settings"], variants, columns, lines, self.x)
+        placed = selection.place(tables["settings"], variants, columns, lines, self.x)
         placed = placed.assign(x=placed["x"].astype(float))
         if self.relative:
             placed["x"] /= placed.groupby(["panel", "line"])["x"].transform("median")
@@ -55,7 +56,7 @@ class Sweep(Summary, Figure):
 
     def _layout(self, settings: DataFrame) -> tuple[str, str]:
         """Return the axes of lines and of panels."""
-        left = [axis for axis in frames.axes_of(settings) if axis not in (self.x, self.lines, self.columns)]
+        left = [axis for axis in selection.axes_of(settings) if axis not in (self.x, self.lines, self.columns)]
         lines = self.lines or (left.pop(0) if left else "")
         return lines, self.columns or (left.pop(0) if left else "")
 
@@ -79,7 +80,7 @@ class Sweep(Summary, Figure):
                 ax.set_xticks(sorted(data["x"].unique()))
                 ax.set_xticks([], minor=True)
         panels.share_axis(axes[0], self.metric, "y", bool(self.minus))
-        _limit(axes[0], data, self.log_y, style.is_share(self.metric) and not self.minus and not self.log_y)
+        _limit(axes[0], data, self.log_y, metric_of(self.metric).is_share and not self.minus and not self.log_y)
         x = style.axis_name(self.x) + (" / its middle value" if self.relative else "")
         panels.name_axes(axes, x, self.value_name().replace(" (", "\n("))
         panels.legend(figure, self._keys(data, looks), len(groups))
@@ -157,8 +158,8 @@ class Heatmap(Summary, Figure):
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return row, column, mean, low, high, replicates, diverged, total: one row a cell."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
-        placed = frames.place(settings, variants, self.columns, self.rows)
+        variants = selection.choose(settings, self.variants)
+        placed = selection.place(settings, variants, self.columns, self.rows)
         shown = summarised(self, tables, variants, placed, log=False)
         return shown.rename(columns={"label": "row", "panel": "column"}).drop(columns="line")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from chapter6.figures import frames, panels, style
-from chapter6.figures.base import Figure, Split, Splits, as_tuple
+from chapter6.figures import panels, selection, style
+from chapter6.figures.base import Figure, Splits, as_tuple
+from chapter6.intervals import by_group
+from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count, Index, StudyError
-from chapter6.words import name
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 KEYS = ["variant", "replicate", "trial"]
-LOST = {"accuracy": 0.1, "loss": math.log(10)}  # what a trial that diverged counts as: chance
 
 
 def results(tables: Mapping[str, DataFrame], metric: str, split: Split, variants: Sequence[str]) -> DataFrame:
     """Return variant, replicate, trial, value: every trial's final value, NaN where it diverged, in order."""
-    rows = frames.rows_of(tables["curves"], metric, [split], variants, of_trials=True)
+    rows = selection.rows_of(tables["curves"], metric, [split], variants, of_trials=True)
     last = rows.sort_values("step", kind="stable").groupby(KEYS, sort=False)["value"].last().reset_index()
-    runs = frames.trials(tables["runs"])
+    runs = selection.trials(tables["runs"])
     runs = runs[runs["variant"].isin(variants)]
     values = runs[[*KEYS, "outcome"]].merge(last, on=KEYS, how="left")
     values["value"] = values["value"].where(values["outcome"] == "finished")
@@ -56,7 +55,7 @@ def of_search(values: DataFrame, replicate: int) -> DataFrame:
 
 def ranks(values: Series[float], metric: str) -> Series[float]:
     """Return 1 for the best value, the first of equals; NaN for trials that diverged."""
-    return values.rank(method="first", ascending=style.is_better_low(metric))
+    return values.rank(method="first", ascending=metric_of(metric).better == "lower")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +75,10 @@ class BestTrials(Figure, key="best_trials"):
     updates_per_epoch: Index = 0
     per_row: Count = 5
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric on every split."""
-        return {(split, self.metric) for split in as_tuple(self.split)}
-
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return rank, variant, label, trial, result, settings (as text), split, x, value."""
         splits = as_tuple(self.split)
-        variants = frames.choose(tables["settings"], self.variants)
+        variants = selection.choose(tables["settings"], self.variants)
         found = of_search(results(tables, self.metric, splits[0], variants), self.replicate)
         found = found.rename(columns={"value": "result"})
         found = found.assign(rank=ranks(found["result"], self.metric)).sort_values("rank")
@@ -93,13 +88,15 @@ class BestTrials(Figure, key="best_trials"):
         found = found.merge(points, on=KEYS)
         texts = [_settings_text(searched, values) for values in found[searched].to_numpy()]
         found = found.drop(columns=searched)
-        names = frames.labels(tables["settings"])
+        names = selection.labels(tables["settings"])
         found = found.assign(settings=texts, label=found["variant"].map(names))
-        rows = frames.rows_of(tables["curves"], self.metric, splits, variants, of_trials=True)
-        rows = rows[rows["step"].isin(frames.thin(rows["step"], frames.POINTS // 3))]
+        rows = selection.rows_of(tables["curves"], self.metric, splits, variants, of_trials=True)
+        rows = rows[rows["step"].isin(selection.thin(rows["step"], selection.POINTS // 3))]
         rows = rows.assign(order=rows["split"].map(splits.index)).sort_values(["order", "step"], kind="stable")
         shown = found.merge(rows[[*KEYS, "split", "step", "value"]], on=KEYS).drop(columns="replicate")
-        return shown.assign(x=shown.pop("step") / frames.updates_a_unit(self.x, self.updates_per_epoch, rows["step"]))
+        return shown.assign(
+            x=shown.pop("step") / selection.updates_a_unit(self.x, self.updates_per_epoch, rows["step"])
+        )
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw one panel a trial, on common axes."""
@@ -113,10 +110,10 @@ class BestTrials(Figure, key="best_trials"):
             ax.set_title(f"Best-{rank}:  {result}{label}\n{rows['settings'].iloc[0]}", fontsize=9, linespacing=1.25)
         if not groups:
             axes[0].text(0.5, 0.5, "every trial diverged", transform=axes[0].transAxes, ha="center")
-        if style.is_share(self.metric):
+        if metric_of(self.metric).is_share:
             axes[0].set_ylim(-0.03, 1.03)
         panels.share_axis(axes[0], self.metric)
-        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", name(self.metric))
+        panels.name_axes(axes, "epochs" if self.x == "epoch" else "updates", style.metric_name(self.metric))
         panels.legend(figure, self._keys(data, looks), len(groups) + 1)
         return figure
 
@@ -155,21 +152,17 @@ class BestSoFar(Figure, key="best_so_far"):
     metric: str
     split: Split = "validation"
 
-    def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric."""
-        return {(self.split, self.metric)}
-
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return line, label, trials (how many), mean, low, high, replicates (searches)."""
         settings = tables["settings"]
-        variants = frames.choose(settings, self.variants)
+        variants = selection.choose(settings, self.variants)
         values = results(tables, self.metric, self.split, variants)
-        values["value"] = values["value"].fillna(LOST.get(self.metric, math.nan))
+        values["value"] = values["value"].fillna(metric_of(self.metric).diverged)
         searches = values.groupby(["variant", "replicate"], sort=False)["value"]
-        so_far = searches.cummin() if style.is_better_low(self.metric) else searches.cummax()
+        so_far = searches.cummin() if metric_of(self.metric).better == "lower" else searches.cummax()
         values = values.assign(value=so_far, trials=searches.cumcount() + 1).dropna(subset="value")
-        placed = frames.place(settings, variants).drop(columns=["panel", "x"])
-        shown = frames.intervals(values, ["variant", "trials"], share=style.is_share(self.metric))
+        placed = selection.place(settings, variants).drop(columns=["panel", "x"])
+        shown = by_group(values, ["variant", "trials"], share=metric_of(self.metric).is_share)
         return placed.merge(shown, on="variant").drop(columns="variant")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:

@@ -73,7 +73,7 @@ def _made() -> Made:
 
 def code() -> Sources:
     """Return the digests of this code."""
-    analysis = source_digest("analysis/*.py", "words.py", "study/gathering.py")
+    analysis = source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "study/gathering.py")
     training, search = source_digest("engine/*.py", "data/*.py"), source_digest("search/*.py", "jobs/search.py")
     return Sources(training=training, search=search, analysis=analysis)
 

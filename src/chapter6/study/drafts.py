@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from chapter6.analysis.tables import Level
 from chapter6.registry import StudyError
 from chapter6.settings import assigned, merge, shortened
-from chapter6.words import name as reader_name
 
 if TYPE_CHECKING:
     from chapter6.study.spec import ExperimentSpec
@@ -55,7 +54,7 @@ def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
         for _, sets in levels:
             settings = merge(settings, sets) if isinstance(sets, Mapping) else assign(settings, *sets)
         name = "_".join(part.key for part in parts) or "only"
-        yield Draft(name, ", ".join(part.label for part in parts) or name, settings, listed.listed, tuple(places))
+        yield Draft(name, ", ".join(part.text for part in parts) or name, settings, listed.listed, tuple(places))
 
 
 def assign(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -72,8 +71,8 @@ def _listed(experiment: ExperimentSpec) -> Iterator[Draft]:
         for ancestor in _line(experiment.variants, name):
             inherited = {k: v for k, v in experiment.variants[ancestor].items() if k not in ("label", "extends")}
             settings = merge(settings, inherited)
-        label = str(own.get("label", reader_name(name)))
-        yield Draft(name, label, settings, Level("", name, name, label))
+        place = Level("", name, name, str(own.get("label", "")))
+        yield Draft(name, place.text, settings, place)
 
 
 def _line(variants: Mapping[str, Mapping[str, Any]], name: str) -> list[str]:

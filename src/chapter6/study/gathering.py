@@ -15,12 +15,14 @@ import numpy as np
 
 from chapter6.analysis.tables import (
     CHOSEN,
-    Row,
     curves_table,
     histograms_table,
     runs_table,
     settings_table,
     trials_table,
+)
+from chapter6.analysis.tables import (
+    Run as Row,
 )
 from chapter6.engine.measurements import Activations
 from chapter6.engine.run import Run

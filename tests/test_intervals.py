@@ -3,14 +3,18 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from chapter6.analysis.intervals import (
+from chapter6.intervals import (
     Interval,
     Verdict,
     bounds,
+    by_group,
     censored_ratio,
     exact,
     from_scale,
@@ -38,7 +42,7 @@ def ends(interval: Interval) -> tuple[float, float, float]:
 
 def test_importing_needs_numpy_only() -> None:
     heavy = {"scipy", "statsmodels", "pandas"}
-    code = f"import sys, chapter6.analysis.intervals; print({heavy} & set(sys.modules))"
+    code = f"import sys, chapter6.intervals; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -258,3 +262,44 @@ def test_scales_are_undone(transform: str) -> None:
 def test_no_number_of_replicates_decides_at_a_margin_that_the_quantity_cannot_reach(transform, edge):
     found = one_sample(np.array([0.5, 0.6, 0.9, 0.7]), 0.95, transform)
     assert replicates_to_decide(found, edge) is None
+
+
+class TestGroups:
+    """What figures and tables show of groups is what `one_sample` says of each."""
+
+    @given(
+        st.lists(st.lists(st.floats(0.001, 1000), min_size=2, max_size=6), min_size=1, max_size=5),
+        st.booleans(),
+        st.integers(0, 99),
+    )
+    def test_every_group_has_its_own_interval(self, groups: list[list[float]], log: bool, seed: int) -> None:
+        listed = [(f"g{n}", value) for n, values in enumerate(groups) for value in values]
+        rows = pd.DataFrame(listed, columns=["group", "value"]).sample(frac=1, random_state=seed)
+        found = by_group(rows, ["group"], log).set_index("group")
+        for n, values in enumerate(groups):
+            expected = one_sample(values, 0.95, "log" if log else "identity")
+            np.testing.assert_allclose(
+                found.loc[f"g{n}", ["mean", "low", "high", "replicates"]].astype(float),
+                [expected.estimate, expected.low, expected.high, len(values)],
+                rtol=1e-6,
+                atol=1e-6,
+            )
+
+    def test_what_is_not_all_positive_is_averaged_as_it_is(self) -> None:
+        rows = pd.DataFrame({"group": ["a", "a", "b", "b"], "value": [0.0, 4.0, 1.0, 4.0]})
+        assert by_group(rows, ["group"], log=True)["mean"].tolist() == [2.0, pytest.approx(2.0)]
+
+    def test_shares_stay_in_their_range_and_one_replicate_has_no_interval(self) -> None:
+        rows = pd.DataFrame({"group": ["a", "a", "b", None], "value": [0.0, 1.0, 0.5, 0.3]})
+        found = by_group(rows, ["group"], share=True)
+        assert found["replicates"].tolist() == [2, 1]
+        assert found.loc[0, ["low", "high"]].tolist() == [0.0, 1.0]
+        assert found.loc[1, ["low", "high"]].isna().all()
+
+    def test_a_group_with_an_infinite_value_has_no_mean(self) -> None:
+        rows = pd.DataFrame({"group": ["a", "a", "b", "b"], "value": [1.0, np.inf, 1.0, 2.0]})
+        assert by_group(rows, ["group"])["mean"].isna().tolist() == [True, False]
+
+    def test_no_rows_give_no_intervals(self) -> None:
+        rows = pd.DataFrame({"group": pd.Series(dtype=str), "value": pd.Series(dtype=float)})
+        assert by_group(rows, ["group"]).empty

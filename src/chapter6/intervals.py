@@ -8,21 +8,28 @@ A value that is not finite (a run that diverged) makes its interval undefined (N
 dropping the replicate would compare survivors only. Whoever asks gives such a run its outcome's value first.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chapter6.metrics import Transform
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Array = NDArray[np.float64]
 Direction = Literal["greater", "less"]
-Transform = Literal["identity", "log", "logit"]
 Bound = Literal["", "at least", "at most"]
 
 ROUNDING = 1e-9  # relative: values that differ by less agree, what is nearer to a margin lies on it
 SHARE_EDGE = 1e-6  # stands for shares of 0 and 1 on the logit scale where no count of trials is known
+CONFIDENCE = 0.95
 POWER = 0.8
 MOST_REPLICATES = 10_000
 
@@ -52,13 +59,13 @@ class Interval:
     bound: Bound = ""
 
 
-def exact(value: float, confidence: float = 0.95) -> Interval:
+def exact(value: float, confidence: float = CONFIDENCE) -> Interval:
     """Interval without width, of a quantity without randomness: one replicate is all."""
     return Interval(value, value, value, confidence, 1)
 
 
 def one_sample(
-    values: ArrayLike, confidence: float = 0.95, transform: Transform = "identity", count: int | None = None
+    values: ArrayLike, confidence: float = CONFIDENCE, transform: Transform = "identity", count: int | None = None
 ) -> Interval:
     """Mean on the transformed scale with its t interval, transformed back.
 
@@ -73,14 +80,14 @@ def one_sample(
     return Interval(estimate, low, high, confidence, values.size, transform)
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
+def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """Mean of a - b with its paired t interval; a and b are aligned by replicate."""
     a, b = _aligned(a, b)
     with np.errstate(invalid="ignore"):  # infinite - infinite
         return one_sample(a - b, confidence)
 
 
-def paired_ratio(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
+def paired_ratio(a: ArrayLike, b: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """Geometric mean of a / b, which is the ratio of geometric means, with its interval on the log scale."""
     a, b = _aligned(a, b)
     if (a < 0).any() or (b < 0).any():
@@ -89,7 +96,7 @@ def paired_ratio(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interv
         return one_sample(a / b, confidence, "log")
 
 
-def censored_ratio(a: ArrayLike, b: ArrayLike, limit: float, confidence: float = 0.95) -> Interval:
+def censored_ratio(a: ArrayLike, b: ArrayLike, limit: float, confidence: float = CONFIDENCE) -> Interval:
     """paired_ratio of two times to a target, where infinity means "not reached within `limit` steps".
 
     A censored time enters as `limit`, its least possible value. Where only b is censored, such ratios are
@@ -122,6 +129,28 @@ def bounds(
     estimate, low, high = (from_scale(end, transform) for end in (mean, mean - half, mean + half))
     same = values[..., 0] if replicates else mean
     return np.where(agreed, same, estimate), np.where(agreed, same, low), np.where(agreed, same, high)
+
+
+def by_group(rows: DataFrame, by: list[str], log: bool = False, share: bool = False) -> DataFrame:
+    """Return mean, low, high and replicates of ``value`` for each group, with 95 % intervals.
+
+    ``log`` computes on the logarithm where a group is all positive: the mean is then the geometric one. ``share``
+    keeps the interval inside [0, 1]. One replicate has no interval: low and high are NaN.
+    """
+    rows = rows.dropna(subset=by)
+    groups = rows.groupby(by, sort=False)["value"]
+    result = groups.agg(smallest="min", replicates="size").reset_index()
+    ordered = rows["value"].to_numpy(dtype=float)[np.argsort(groups.ngroup().to_numpy(), kind="stable")]
+    starts = result["replicates"].cumsum().to_numpy() - result["replicates"].to_numpy()
+    logs = (result.pop("smallest") > 0).to_numpy() & log
+    ends = np.full((3, len(result)), np.nan)
+    for size, is_log in {*zip(result["replicates"], logs, strict=True)}:
+        alike = (result["replicates"] == size).to_numpy() & (logs == is_log)
+        values = ordered[starts[alike, None] + np.arange(size)]
+        ends[:, alike] = bounds(values, CONFIDENCE, "log" if is_log else "identity")
+    ends[1:, result["replicates"] == 1] = np.nan
+    ends[1:] = np.clip(ends[1:], 0, 1) if share else ends[1:]
+    return result.assign(mean=ends[0], low=ends[1], high=ends[2])
 
 
 def to_scale(values: Array, transform: Transform, count: int | None = None) -> Array:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from chapter6.analysis.intervals import Array
 from chapter6.analysis.quantities import Quantity
 from chapter6.analysis.runs import Readings, Tables, metrics_like, readings
+from chapter6.intervals import Array
 from chapter6.registry import StudyError
 
 Setting = tuple[Any, ...]  # a level of each of some axes
@@ -26,7 +26,7 @@ def names(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VariantData:
     """The tables with what they say about variants, looked up once."""
 
     tables: Tables
@@ -125,9 +125,17 @@ class Evidence:
                     if subject != rival:
                         yield (subject, rival), in_words(axes, setting)
 
+    def behind(self, variants: Sequence[str], found: Readings) -> dict[str, Any]:
+        """What a comparison says of the variants behind its number: which they are, their track, how runs ended."""
+        return {"variants": tuple(variants), "track": self.track(variants), "outcome": self.outcome(variants, found)}
+
     def outcome(self, variants: Iterable[str], found: Readings) -> str:
         """What a reader must know of how the runs ended: diverged, without data, or without such a number."""
         return "; ".join(note for variant in variants for note in self._notes(variant, found.get(variant, {})))
+
+    def diverged(self, variants: Iterable[str]) -> int:
+        """How many runs of the variants diverged."""
+        return sum(self.outcomes.get(variant, Counter())["diverged"] for variant in variants)
 
     def _notes(self, variant: str, values: dict[int, float]) -> Iterator[str]:
         name, runs = self.label(variant), self.outcomes.get(variant, Counter())

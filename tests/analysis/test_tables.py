@@ -1,0 +1,56 @@
+"""What tables say of variants, and of runs by variant."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from chapter6.analysis.tables import SETTING_COLUMNS, Described, Level, settings_table, summary_table
+
+SGD = Level("", "sgd", "sgd", "")
+RATE = Level("rate", 0.1, "rate-0.1", "a tenth")
+DEEP = Level("batch_norm", True, "deep", "")
+
+
+def test_a_variant_s_parts_come_before_its_settings_with_a_text_for_readers():
+    tuned = Described("sgd_rate-0.1_deep-tuned", "SGD, tuned", "tuned", {"steps": 5}, SGD, (RATE, DEEP), of="sgd_deep")
+    table = settings_table("e", [Described("plain", "Plain", "book", {"a.b": None}), tuned])
+    assert list(table.columns) == SETTING_COLUMNS
+    rows = table[table["variant"] == tuned.name]
+    assert [*zip(rows["parameter"], rows["value"].map(json.loads), rows["text"], strict=True)] == [
+        ("track", "tuned", ""),
+        ("listed", "sgd", "SGD"),
+        ("axis.rate", 0.1, "a tenth"),
+        ("axis.batch_norm", True, "with batch norm"),
+        ("of", "sgd_deep", ""),
+        ("steps", 5, ""),
+    ]
+    assert table[table["variant"] == "plain"]["parameter"].tolist() == ["track", "a.b"]
+    assert table.groupby("variant")["position"].first().to_dict() == {"plain": 0, tuned.name: 1}
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        (Level("", "relu", "relu", "Rectifier"), "Rectifier"),
+        (Level("", "relu", "relu", ""), "ReLU"),
+        (Level("depth", 4.0, "depth-4", ""), "depth 4"),
+        (Level("optimizer.learning_rate", 1e-7, "learning_rate-1e-07", ""), "learning rate 1e-07"),
+        (Level("batch_norm", False, "without", ""), "without batch norm"),
+    ],
+)
+def test_a_level_is_told_by_its_label_or_in_words(level, text):
+    assert level.text == text
+
+
+def test_the_summary_holds_last_values_with_their_interval():
+    values = {("a", 0): 1.0, ("a", 1): 2.0, ("a", 2): 4.0, ("b", 0): 7.0}
+    rows = [(v, r, step, "test", "accuracy", value * step) for (v, r), value in values.items() for step in (2, 1)]
+    curves = pd.DataFrame(rows, columns=["variant", "replicate", "step", "split", "metric", "value"])
+    summary = summary_table(curves).set_index("variant")
+    low, high = stats.t.interval(0.95, 2, *(f([2.0, 4.0, 8.0]) for f in (np.mean, stats.sem)))
+    np.testing.assert_allclose(summary.loc["a", ["mean", "low", "high"]].astype(float), [14 / 3, low, high])
+    assert summary.loc["b", ["mean", "step", "replicates"]].tolist() == [14.0, 2, 1]
+    assert summary.loc["b", ["low", "high"]].isna().all()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -71,12 +71,17 @@ class Family:
 
 def plain(value: Any) -> Any:
     """Return a tree of dataclasses as JSON data, a family's member with its ``kind``."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = {"kind": value.key} if isinstance(value, Family) else {}
-        return kind | {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+    if not dataclasses.is_dataclass(value):
+        return value
+    cls: Any = type(value)
+    kind: dict[str, Any] = {"kind": value.key} if isinstance(value, Family) else {}
+    return kind | {name: plain(getattr(value, name)) for name in _hints(cls)}
 
 
 def canonical(value: Any) -> str:
@@ -89,7 +94,8 @@ def build(cls: type[T], data: Any) -> T:
 
     Types of numbers and texts are taken as they are: whoever reads what people wrote validates it first.
     """
-    built: T = _built(cls, data)
+    annotation: Any = cls
+    built: T = _maker(annotation)(data)
     return built
 
 
@@ -105,25 +111,33 @@ def parts(value: Any) -> Iterator[Any]:
             yield from parts(item)
 
 
-def _built(annotation: Any, data: Any) -> Any:
+@cache
+def _maker(annotation: Any) -> Callable[[Any], Any]:
+    """Return what turns plain data into a value of a type."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _built(arguments[0], data)
+        return _maker(arguments[0])
     if origin in (Union, UnionType):
-        return _built(_fitting(arguments, data), data)
-    if origin is tuple and isinstance(data, list | tuple):
-        each = arguments[:1] * len(data) if arguments[1:] == (Ellipsis,) else arguments
-        return tuple(_part(n, a, item) for n, (a, item) in enumerate(zip(each, data, strict=True)))
-    if origin is not None and isinstance(data, Mapping) and len(arguments) == 2:
-        return {key: _part(key, arguments[1], item) for key, item in data.items()}
+        return lambda data: _maker(_fitting(arguments, data))(data)
+    if origin is tuple:
+        return lambda data: _sequence(arguments, data)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return lambda data: {key: _part(key, arguments[1], item) for key, item in data.items()}
     if isinstance(annotation, type) and (issubclass(annotation, Family) or dataclasses.is_dataclass(annotation)):
-        return data if isinstance(data, annotation) else _instance(annotation, data)
-    return tuple(data) if isinstance(data, list) and annotation is Any else data
+        return lambda data: data if isinstance(data, annotation) else _instance(annotation, data)
+    return lambda data: tuple(data) if isinstance(data, list) and annotation is Any else data
+
+
+def _sequence(types: tuple[Any, ...], data: Any) -> Any:
+    if not isinstance(data, list | tuple):
+        return data
+    each = types[:1] * len(data) if types[1:] == (Ellipsis,) else types
+    return tuple(_part(number, a, item) for number, (a, item) in enumerate(zip(each, data, strict=True)))
 
 
 def _part(name: object, annotation: Any, data: Any) -> Any:
     try:
-        return _built(annotation, data)
+        return _maker(annotation)(data)
     except StudyError as error:
         raise error.within(name) from None
 
@@ -149,10 +163,11 @@ def _instance(cls: Any, data: Any) -> Any:
         raise StudyError(f"{cls.__name__.lower()}: expected keys and values, not {data!r}")
     arguments = dict(arguments)
     if issubclass(cls, Family):
-        kind, choices = arguments.pop("kind", None), cls.choices()
-        if kind not in choices:
-            raise StudyError(f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(choices)}")
-        cls = choices[kind]
+        kind = arguments.pop("kind", None)
+        member = cls.members.get(kind)
+        if member is None or not issubclass(member, cls):
+            raise StudyError(f"{cls.__name__.lower()}: unknown kind {kind!r}; choose from {sorted(cls.choices())}")
+        cls = member
     hints = _hints(cls)
     for name in arguments.keys() - hints.keys():
         owner = getattr(cls, "key", cls.__name__.lower())

@@ -49,7 +49,7 @@ def _flat_part(key: str, part: Mapping[str, Any]) -> dict[str, Any]:
 
 def addresses(value: Any) -> list[str]:
     """Return how the elements of a list are called; nothing where it is not a list of named parts."""
-    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping | str) for each in value):
+    if not isinstance(value, list | tuple):
         return []
     own = [each.get("name") or each.get("kind") if isinstance(each, Mapping) else None for each in value]
     if not all(isinstance(name, str) for name in own):
@@ -73,6 +73,11 @@ def key_among(keys: Iterable[str], wanted: str, place: str = "") -> str:
     if found:
         raise StudyError(f"{start}two settings or more answer to {wanted!r}: write {shortened(found)}")
     raise StudyError(f"{start}no setting is called {wanted!r}; choose from {shortened(sorted(keys), 40)}")
+
+
+def has_key(keys: Iterable[str], wanted: str) -> bool:
+    """Whether one of the dotted ``keys``, or several, answer to ``wanted``."""
+    return any(key == wanted or key.endswith(f".{wanted}") for key in keys)
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
 from chapter6.intervals import Array
 from chapter6.metrics import Transform, metric_of, recorded_key
 from chapter6.registry import Count, Share
+from chapter6.settings import has_key, key_among
 from chapter6.words import parameter_name
 
 
@@ -33,6 +34,11 @@ class Search:
     outcomes: Array
     rounds: Array
     parameters: dict[str, Array]
+
+    def along(self, parameter: str) -> Array | None:
+        """The trials' values of a hyper-parameter; None where it was not searched."""
+        known = self.parameters
+        return known[key_among(known, parameter)] if has_key(known, parameter) else None
 
     def best(self, count: int, better: Better) -> NDArray[np.intp]:
         """Indices of the best trials."""
@@ -135,9 +141,9 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
 
     def _shares(self, searches: dict[int, Search], parameter: str) -> dict[int, float]:
         return {
-            replicate: explained(search.parameters[parameter], search.outcomes, self.bins)
+            replicate: explained(values, search.outcomes, self.bins)
             for replicate, search in searches.items()
-            if parameter in search.parameters
+            if (values := search.along(parameter)) is not None
         }
 
 
@@ -176,9 +182,9 @@ class Band(OfTrials, Bounded, Check):
         ]
 
     def _place(self, search: Search) -> float:
-        if self.parameter not in search.parameters:
+        everywhere = search.along(self.parameter)
+        if everywhere is None:
             return float("nan")
-        everywhere = search.parameters[self.parameter]
         best = search.best(self.best, self.better)
         if self.of == "edge":
             beyond = (ranks(everywhere) - 0.5) / everywhere.size

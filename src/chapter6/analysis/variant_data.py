@@ -16,6 +16,7 @@ from chapter6.analysis.quantities import Quantity
 from chapter6.analysis.runs import Readings, Tables, metrics_like, readings
 from chapter6.intervals import Array
 from chapter6.registry import StudyError
+from chapter6.settings import has_key, key_among
 
 Setting = tuple[Any, ...]  # a level of each of some axes
 
@@ -93,7 +94,9 @@ class VariantData:
     def level(self, variant: str, axis: str) -> Any:
         """A variant's level on an axis of the sweep, or of a dotted parameter; None where it has none."""
         settings = self.settings.get(variant, {})
-        return settings.get(f"axis.{axis}", settings.get(axis))
+        if f"axis.{axis}" in settings:
+            return settings[f"axis.{axis}"]
+        return settings[key_among(settings, axis)] if has_key(settings, axis) else None
 
     def numeric_level(self, variant: str, axis: str) -> float:
         """A variant's level as a number; StudyError where it is none."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chapter6.registry import StudyError
+from chapter6.settings import key_among
 from chapter6.words import level_name, value_text
 
 if TYPE_CHECKING:
@@ -70,10 +71,9 @@ def levels(settings: DataFrame, axis: str) -> dict[str, tuple[str, str]]:
     """Return key and label of each variant's level on a sweep's ``axis``, or of a dotted parameter's value."""
     if swept := _values(settings, f"axis.{axis}"):
         return swept
-    if values := _values(settings, axis):
-        return {variant: (value, level_name(axis, value)) for variant, (value, _) in values.items()}
-    known = sorted(str(p).removeprefix("axis.") for p in settings["parameter"].unique())
-    raise StudyError(f"axis: no setting is called {axis!r}; choose from {known}")
+    keys = [str(parameter).removeprefix("axis.") for parameter in settings["parameter"].unique()]
+    values = _values(settings, key_among(keys, axis, "axis"))
+    return {variant: (value, level_name(axis, value)) for variant, (value, _) in values.items()}
 
 
 def setting(settings: DataFrame, ending: str, variant: str | None = None) -> str | None:

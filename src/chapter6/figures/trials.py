@@ -11,6 +11,7 @@ from chapter6.figures.base import Figure, Splits, as_tuple
 from chapter6.intervals import by_group
 from chapter6.metrics import Split, metric_of
 from chapter6.registry import Count, Index, StudyError
+from chapter6.settings import key_among
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -40,8 +41,7 @@ def settings_of(tables: Mapping[str, DataFrame], parameters: Iterable[str] = ())
     wide.columns.name = None
     searched = [str(name) for name in wide.columns.difference([*KEYS, "round"], sort=False)]
     for parameter in parameters:
-        if parameter not in searched:
-            raise StudyError(f"parameter: {parameter!r} was not searched; choose from {searched}")
+        wide = wide.rename(columns={key_among(searched, parameter, "parameter"): parameter})
     return wide
 
 

@@ -48,7 +48,9 @@ def overridden_study(args: Namespace) -> Study:
 def study_of(args: Namespace, lenient: bool = False) -> Study:
     """Load the study that ``--study`` names; a ``lenient`` one goes on without experiments that have a mistake."""
     try:
-        return load_study(read_json(args.study) if args.study else None, lenient=lenient)
+        return load_study(
+            read_json(args.study) if args.study else None, lenient=lenient, only=getattr(args, "experiment", None) or ""
+        )
     except (OSError, ValueError) as error:
         raise StudyError(
             f"--study {args.study}: cannot be read ({error}); snakemake writes it when it starts"

@@ -19,7 +19,6 @@ from chapter6.files import write_json
 from chapter6.metrics import diverged_score
 from chapter6.registry import canonical, plain
 from chapter6.search.spaces import Points
-from chapter6.study.code import search_digest
 from chapter6.study.orders import SearchOrder, read_order
 from chapter6.study.paths import curves_file
 from chapter6.study.results import Folder, write_curves
@@ -63,7 +62,7 @@ def files_of(names: Sequence[str]) -> Folder:
 def _identity(order: SearchOrder, before: Sequence[str], dataset: Dataset | None) -> str:
     """Return a digest of everything that the round depends on, the rounds before it included."""
     rounds = [sha256(Path(file).read_bytes()).hexdigest() for file in before]
-    data, sources = dataset.digest if dataset else None, search_digest(order.run, order.search)
+    data, sources = dataset.digest if dataset else None, order.sources
     parts = [order.run, order.search, order.seed, order.replicate, rounds, data, sources]
     return sha256(canonical(parts).encode()).hexdigest()
 

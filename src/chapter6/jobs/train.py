@@ -20,7 +20,6 @@ from chapter6.engine.streams import Streams
 from chapter6.files import write_json
 from chapter6.jobs.stream import streaming
 from chapter6.registry import plain
-from chapter6.study.code import training_digest
 from chapter6.study.orders import Trained, TrainingOrder, read_order
 from chapter6.study.paths import replicate_files
 from chapter6.study.results import Place, RunRecord, identity, is_trained, write_curves
@@ -67,7 +66,7 @@ class _Job:
         dataset = self.dataset if run.needs_dataset else None
         data, sources, folder = (
             dataset.digest if dataset else None,
-            training_digest(run),
+            block.sources,
             f"{self.folder}/{block.variant}",
         )
         keys = {}

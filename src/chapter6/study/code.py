@@ -8,7 +8,7 @@ loss therefore changes the digest of no run that does not use it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -78,36 +78,51 @@ class _Definition:
 @cache
 def _definitions(module: str) -> dict[str, _Definition]:
     tree = ast.parse(Path(ROOT.parent, *module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
-    imported = {alias: name for node in ast.walk(tree) for alias, name in _imports(node)}
-    named = [(name, node) for node in tree.body for name in _names(node)]
-    here = {name: f"{module}.{name}" for name, _ in named}
-    return {name: _definition(node, imported | here) for name, node in named}
+    known: dict[str, str] = {}
+    named: list[tuple[str, ast.stmt]] = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            known |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        named += [(name, node) for name in _names(node)]
+    known |= {name: f"{module}.{name}" for name, _ in named}
+    return {name: _definition(node, known) for name, node in named}
 
 
 def _definition(node: ast.stmt, known: dict[str, str]) -> _Definition:
-    for part in ast.walk(node):
-        body = getattr(part, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            del body[0]
-    used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-    attributes = {
-        f"{known[part.value.id]}.{part.attr}"
-        for part in ast.walk(node)
-        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in known
-    }
+    words: list[str] = []
+    used: set[str] = set()
+    _scan(node, words, used)
+    heads = (name.partition(".") for name in used)
+    uses = sorted({f"{known[head]}{dot}{rest}" for head, dot, rest in heads if head in known})
     bases = [known[base.id] for base in getattr(node, "bases", ()) if isinstance(base, ast.Name) and base.id in known]
-    uses = sorted({known[name] for name in used & known.keys()} | attributes)
-    return _Definition(ast.dump(node), tuple(uses), tuple(bases))
+    return _Definition(" ".join(words), tuple(uses), tuple(bases))
 
 
-def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
-    if isinstance(node, ast.ImportFrom) and node.module:
-        yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+def _scan(node: ast.AST, words: list[str], used: set[str]) -> None:
+    """Write down the syntax below ``node`` without docstrings, and the names that it uses, ``module.name`` included."""
+    words.append(type(node).__name__)
+    if isinstance(node, ast.Name):
+        used.add(node.id)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        used |= {node.value.id, f"{node.value.id}.{node.attr}"}
+    for name in node._fields:
+        value = getattr(node, name)
+        if isinstance(value, ast.AST):
+            _scan(value, words, used)
+        elif isinstance(value, list):
+            words.append("[")
+            for item in value[1:] if name == "body" and value and _is_docstring(value[0]) else value:
+                if isinstance(item, ast.AST):
+                    _scan(item, words, used)
+                else:
+                    words.append(repr(item))
+            words.append("]")
+        else:
+            words.append(repr(value))
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _names(node: ast.stmt) -> Iterable[str]:

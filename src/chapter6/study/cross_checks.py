@@ -3,42 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from chapter6.registry import StudyError
-from chapter6.settings import is_number, key_among, shortened
+from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study.plan import Experiment, Variant
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What there will be: variants by name, axes and settings by which they differ, splits and metrics recorded."""
+
+    variants: Mapping[str, Variant]
+    axes: set[str]
+    recorded: set[tuple[str, str]]
+
+    @classmethod
+    def of(cls, variants: Mapping[str, Variant]) -> _Known:
+        """Look it all up."""
+        each = variants.values()
+        return cls(variants, {a for v in each for a in _axes(v)}, {pair for v in each for pair in _recorded(v)})
 
 
 def check_references(experiment: Experiment, others: Mapping[str, Experiment], place: str) -> None:
     """Refuse claims and figures that name variants, axes or metrics that will not exist."""
+    own = _Known.of(experiment.variants)
     for user, part, beside in _users(experiment):
         for name in beside:
             if name not in others or name == experiment.id:
                 choices = shortened(sorted(set(others) - {experiment.id}))
                 raise StudyError(f"{place}: {user}: experiments: no other experiment {name!r}; choose from {choices}")
-        variants = dict(experiment.variants)
-        variants |= {f"{name}/{v.name}": v for name in beside for v in others[name].variants.values()}
-        _check_part(part, variants, f"{place}: {user}")
+        foreign = {f"{name}/{v.name}": v for name in beside for v in others[name].variants.values()}
+        _check_part(part, _Known.of({**own.variants, **foreign}) if foreign else own, f"{place}: {user}")
 
 
-def _check_part(part: Any, variants: Mapping[str, Variant], place: str) -> None:
+def _check_part(part: Any, known: _Known, place: str) -> None:
     for pattern in sorted(part.variants_named()):
-        if not any(fnmatchcase(name, pattern) for name in variants):
-            raise StudyError(f"{place}: no variant {pattern!r}; choose from {shortened(list(variants))}")
-    axes = {name for variant in variants.values() for name in _axes(variant)}
+        if not any(fnmatchcase(name, pattern) for name in known.variants):
+            raise StudyError(f"{place}: no variant {pattern!r}; choose from {shortened(list(known.variants))}")
     for axis in sorted(part.axes_named()):
-        key_among(axes, axis, f"{place}: axis")
+        if not has_key(known.axes, axis):
+            raise StudyError(f"{place}: no axis {axis!r}; choose from {shortened(sorted(known.axes))}")
+        key_among(known.axes, axis, f"{place}: axis")
     for axis in sorted(getattr(part, "numeric_axes_named", set)()):
-        levels = {level for variant in variants.values() for level in _levels(variant, axis)}
+        levels = {level for variant in known.variants.values() for level in _levels(variant, axis)}
         if not all(is_number(level) for level in levels):
             found = ", ".join(sorted(map(str, levels)))
             raise StudyError(f"{place}: the levels of {axis!r} must be numbers, not {found}")
-    recorded = {pair for variant in variants.values() for pair in _recorded(variant)}
     for split, metric in sorted(part.metrics_named()):
-        if not any(s == split and _matches(metric, m) for s, m in recorded):
-            choices = shortened(sorted(f"{s} {m}" for s, m in recorded))
+        if not any(s == split and _matches(metric, m) for s, m in known.recorded):
+            choices = shortened(sorted(f"{s} {m}" for s, m in known.recorded))
             raise StudyError(f"{place}: {split} {metric!r} is not recorded; choose from {choices}")
 
 
@@ -76,7 +92,7 @@ def _levels(variant: Variant, axis: str) -> Iterator[Any]:
     levels = {level.axis: level.value for level in variant.levels}
     if axis in levels:
         yield levels[axis]
-    elif any(key == axis or key.endswith(f".{axis}") for key in variant.settings):
+    elif has_key(variant.settings, axis):
         yield variant.settings[key_among(variant.settings, axis)]
 
 

@@ -39,13 +39,18 @@ from chapter6.study.taken import Taken
 LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
 
 
-def load_study(raw: Mapping[str, Any] | None = None, root: Path | None = None, lenient: bool = False) -> Study:
-    """Load and validate the whole study; ``raw`` is the configuration (read from its file if None).
+def load_study(
+    raw: Mapping[str, Any] | None = None, root: Path | None = None, lenient: bool = False, only: str = ""
+) -> Study:
+    """Load and validate the study; ``raw`` is the configuration (read from its file if None).
 
-    A ``lenient`` study leaves out experiments with a mistake, and says in ``broken`` what it is.
+    A ``lenient`` study leaves out experiments with a mistake, and says in ``broken`` what it is. With ``only``, nothing
+    but the file of this experiment is read, and of those that its claims name: a job that is told of it needs no more.
     """
     root = root or Path()
     config = load_config(read_config(root / "config/config.yaml") if raw is None else raw)
+    if only and (root / config.experiments / f"{only}.yaml").is_file():
+        return plan_study(replace(config, only=(only,)), _specs_for(only, root / config.experiments))
     specs, broken = _read_specs(root / config.experiments, lenient)
     for name in config.selected:
         if name not in (known := {spec.id for spec in specs.values()}) and name not in broken:
@@ -95,6 +100,18 @@ def _selected(config: StudyConfig, specs: Collection[ExperimentSpec]) -> set[str
         size = len(chosen)
         chosen |= {name for spec in specs if spec.id in chosen for claim in spec.claims for name in claim.experiments}
     return chosen
+
+
+def _specs_for(name: str, folder: Path) -> dict[str, ExperimentSpec]:
+    """Return an experiment and those that its claims name, directly or not, by file."""
+    found: dict[str, ExperimentSpec] = {}
+    waiting = [name]
+    while waiting:
+        path = folder / f"{waiting.pop()}.yaml"
+        if str(path) not in found:
+            spec = found[str(path)] = load_experiment(path)
+            waiting += [other for claim in spec.claims for other in claim.experiments]
+    return found
 
 
 def _read_specs(folder: Path, lenient: bool) -> tuple[dict[str, ExperimentSpec], dict[str, str]]:
@@ -260,7 +277,7 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
             raise StudyError("validation: only images can be held out, and the run has none")
         look = Record(Evaluation(splits=("validation",)), (Schedule(first=None),))
         choosing = replace(run, data=replace(run.data, validation=tuning.validation), record=(look,))
-        for candidate in candidates:
+        for candidate in (min(candidates), max(candidates)):
             _checked(choosing, key, candidate, "factors")
         file = Paths(config.preset).tuning(spec.id, draft.name)
         tuned = replace(

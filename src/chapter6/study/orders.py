@@ -28,12 +28,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trained:
-    """Replicates ``first`` to ``last`` of a variant."""
+    """Replicates ``first`` to ``last`` of a variant; ``sources`` is the digest of the code that its run uses."""
 
     variant: str
     first: int
     last: int
     taken: Taken
+    sources: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,6 @@ class TrainingOrder:
     experiment: str
     seed: int
     blocks: tuple[Trained, ...]
-    sources: str
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,11 @@ class SearchOrder:
 
 def training(study: Study, experiment: str, job: TrainingJob) -> TrainingOrder:
     """Return the order of a training job."""
-    blocks = tuple(Trained(block.variant.name, block.first, block.last, block.variant.taken) for block in job.blocks)
-    return TrainingOrder(experiment, study.config.study_seed, blocks, training_digest(*job.runs))
+    blocks = tuple(
+        Trained(block.variant.name, block.first, block.last, block.variant.taken, training_digest(block.variant.run))
+        for block in job.blocks
+    )
+    return TrainingOrder(experiment, study.config.study_seed, blocks)
 
 
 def tuning(study: Study, chosen: Tuning) -> TuningOrder:

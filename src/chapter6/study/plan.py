@@ -44,7 +44,7 @@ class Variant:
         """Number of trials of each round of a search; none for a replay."""
         return self.search.rounds if self.search else []
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """Every setting of run and search under its dotted key, before values from files."""
         return {**self.run.settings, **self.searched}

@@ -7,13 +7,14 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
 from chapter6.engine.run import Images, Record, Run
 from chapter6.jobs.common import add_overrides, overridden_study
+from chapter6.study import orders
 from chapter6.study.plan import Experiment, Study
 
 OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
@@ -30,9 +31,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that trains, told by its output: runs, each so many times."""
+    """A job that trains: its output, its order and where that stands, and its runs, each so many times."""
 
     output: str
+    place: str
+    order: Any
     trained: Sequence[tuple[Run, int]]
 
     @property
@@ -42,8 +45,8 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether its output is there; whether it is still true, Snakemake finds out."""
-        return Path(self.output).exists()
+        """Whether its output is there, made by this order."""
+        return orders.is_current(self.output, self.place, self.order)
 
 
 def run(args: Namespace) -> None:
@@ -66,13 +69,17 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
     """Yield every job of an experiment that trains."""
     paths, name = study.paths, experiment.id
     for job in study.jobs[name].values():
-        yield Job(paths.trained(name, job.name), [(block.variant.run, block.size) for block in job.blocks])
+        place, order = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
+        yield Job(paths.trained(name, job.name), place, order, [(b.variant.run, b.size) for b in job.blocks])
     for of, tuning in experiment.tunings.items():
-        yield Job(paths.tuning(name, of), [(tuning.run, len(tuning.candidates))])
+        place, order = paths.order("tune", f"{name}/{of}"), orders.tuning(study, tuning)
+        yield Job(paths.tuning(name, of), place, order, [(tuning.run, len(tuning.candidates))])
     for planned in experiment.searches():
-        for file, trials in zip(planned.rounds, planned.search.rounds, strict=True):
-            yield Job(file, [(planned.variant.run, trials)])
-        yield Job(planned.chosen, [(planned.variant.run, planned.search.retrains)])
+        variant, search = planned.variant, planned.search
+        told = paths.order("search", f"{name}/{variant.name}-{planned.replicate}"), orders.searching(study, planned)
+        for file, trials in zip(planned.rounds, search.rounds, strict=True):
+            yield Job(file, *told, [(variant.run, trials)])
+        yield Job(planned.chosen, *told, [(variant.run, search.retrains)])
 
 
 def _seconds(job: Job, rate: float) -> float:

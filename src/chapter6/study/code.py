@@ -44,7 +44,7 @@ def training_digest(*values: Any) -> str:
 
 def search_digest(*values: Any) -> str:
     """Return the digest of all code that can change the course of a search or a tuning."""
-    jobs = source_digest("jobs/search.py", "jobs/choose.py", "jobs/tune.py", "study/searches.py")
+    jobs = source_digest("jobs/search.py", "jobs/choose.py", "jobs/tune.py", "study/searches.py", "metrics.py")
     return sha256(f"{training_digest(*values)}{jobs}".encode()).hexdigest()
 
 

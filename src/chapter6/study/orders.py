@@ -91,14 +91,22 @@ def searching(study: Study, planned: PlannedSearch) -> SearchOrder:
 
 def write_order(path: str, order: Any) -> str:
     """Write an order, a tree of dataclasses or plain data, where it is not what stands there; return its path."""
-    data = json.loads(json.dumps(plain(order), default=str))
-    try:
-        if read_json(path) == data:
-            return path
-    except (OSError, ValueError):
-        pass
-    write_json(path, data)
+    if not _stands(path, order):
+        write_json(path, plain(order))
     return path
+
+
+def is_current(output: str, path: str, order: Any) -> bool:
+    """Whether a job's output was made by this order, as far as its files tell."""
+    place = Path(output)
+    return place.exists() and _stands(path, order) and place.stat().st_mtime >= Path(path).stat().st_mtime
+
+
+def _stands(path: str, order: Any) -> bool:
+    try:
+        return bool(read_json(path) == json.loads(json.dumps(plain(order))))
+    except (OSError, ValueError):
+        return False
 
 
 def read_order(cls: type[T], path: Path) -> T:

@@ -69,17 +69,17 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
     """Yield every job of an experiment that trains."""
     paths, name = study.paths, experiment.id
     for job in study.jobs[name].values():
-        place, order = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
-        yield Job(paths.trained(name, job.name), place, order, [(b.variant.run, b.size) for b in job.blocks])
+        told = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
+        yield Job(paths.trained(name, job.name), *told, [(b.variant.run, b.size) for b in job.blocks])
     for of, tuning in experiment.tunings.items():
-        place, order = paths.order("tune", f"{name}/{of}"), orders.tuning(study, tuning)
-        yield Job(paths.tuning(name, of), place, order, [(tuning.run, len(tuning.candidates))])
+        asked = paths.order("tune", f"{name}/{of}"), orders.tuning(study, tuning)
+        yield Job(paths.tuning(name, of), *asked, [(tuning.run, len(tuning.candidates))])
     for planned in experiment.searches():
         variant, search = planned.variant, planned.search
-        told = paths.order("search", f"{name}/{variant.name}-{planned.replicate}"), orders.searching(study, planned)
+        rounds = paths.order("search", f"{name}/{variant.name}-{planned.replicate}"), orders.searching(study, planned)
         for file, trials in zip(planned.rounds, search.rounds, strict=True):
-            yield Job(file, *told, [(variant.run, trials)])
-        yield Job(planned.chosen, *told, [(variant.run, search.retrains)])
+            yield Job(file, *rounds, [(variant.run, trials)])
+        yield Job(planned.chosen, *rounds, [(variant.run, search.retrains)])
 
 
 def _seconds(job: Job, rate: float) -> float:

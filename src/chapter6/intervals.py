@@ -93,7 +93,7 @@ def paired_ratio(a: ArrayLike, b: ArrayLike, confidence: float = CONFIDENCE) -> 
     if (a < 0).any() or (b < 0).any():
         raise ValueError(f"a ratio on the log scale needs positive values, got {min(a.min(), b.min())}")
     with np.errstate(divide="ignore", invalid="ignore"):  # zeros, and what is not finite
-        return one_sample(a / b, confidence, "log")
+        return one_sample(np.where(np.isfinite(b), a / b, np.nan), confidence, "log")
 
 
 def censored_ratio(a: ArrayLike, b: ArrayLike, limit: float, confidence: float = CONFIDENCE) -> Interval:

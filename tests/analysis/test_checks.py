@@ -168,6 +168,17 @@ def test_what_reads_only_the_order_of_losses_is_judged_though_a_run_diverged(che
     assert REASON not in part.comparison.outcome
 
 
+@pytest.mark.parametrize("scale", ["difference", "ratio"])
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_infinite_loss_is_no_exact_answer_and_no_ratio_of_zero(scale, exact):
+    runs = 1 if exact else 3
+    losses = {"sgd": [{1: 2.0}] * runs, "adam": [{1: 2.0, 9: 0.5}] * runs}
+    made = tables(("batch", "loss", losses), diverged=[("sgd", replicate) for replicate in range(runs)])
+    [part] = ordering(lower="adam", than="sgd", scale=scale, exact=exact).evaluate(made)
+    assert (part.verdict, part.record()["estimate"]) == ("undecided", None)
+    assert part.comparison.outcome.endswith(REASON)
+
+
 def test_a_number_that_diverged_runs_do_not_have_is_undecided():
     made = tables(("train", "rank", {"sgd": [3.0, 3.0], "adam": [1.0, {1: 1.0}]}), diverged=[("adam", 1)])
     [part] = ordering(metric="rank").evaluate(made)

@@ -262,14 +262,14 @@ def sampled(
     values: Array, transform: Transform = "identity", count: int | None = None, certain: bool = False
 ) -> Measure:
     """Interval of one sample; `certain` where nothing is random, so that one replicate is exact."""
-    if certain and values.size == 1:
+    if certain and values.size == 1 and np.isfinite(values[0]):
         return partial(exact, float(values[0]))
     return lambda confidence: one_sample(values, confidence, transform, count)
 
 
 def compared(a: Array, b: Array, scale: Scale, certain: bool = False) -> Measure:
     """Interval of a - b or a / b over replicates."""
-    if certain and a.size == 1:
+    if certain and a.size == 1 and np.isfinite([a[0], b[0]]).all():
         return partial(exact, float(a[0] - b[0] if scale == "difference" else np.divide(a[0], b[0])))
     return partial(paired_ratio if scale == "ratio" else paired_difference, a, b)
 

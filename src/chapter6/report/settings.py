@@ -12,13 +12,14 @@ from chapter6.report.views import Fact, Row, SettingsView, TableView
 
 MOST_ROWS = 24  # with more variants, the axes and levels are shown in their place
 
-NEUTRAL = {
-    "members": 1,
+NEUTRAL = {  # values that change nothing and are not worth a line
     "data.validation": 0,
     "loss": "softmax_cross_entropy",
+    "members": 1,
+    "network": [],
     "network.dropout.form": "standard",
     "penalties": [],
-}  # values that change nothing and are not worth a line
+}
 
 Flat = Mapping[str, Any]  # settings under dotted keys, a part's kind under the part's own name
 

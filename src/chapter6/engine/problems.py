@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,11 +15,9 @@ from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Parameters
 from chapter6.engine.penalties import Penalty
+from chapter6.engine.stages import Stage
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
-
-if TYPE_CHECKING:
-    from chapter6.engine.training import Stage
 
 EVALUATION_CHUNK = 500  # examples a forward pass, so that a chunk stays in the cache
 

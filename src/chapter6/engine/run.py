@@ -20,9 +20,9 @@ from chapter6.engine.measurements import BatchLoss, Measurement
 from chapter6.engine.network import Architecture
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
+from chapter6.engine.stages import Stage
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Surface
-from chapter6.engine.training import Stage
 from chapter6.registry import Count, Family, Index, Share, StudyError, build, plain
 from chapter6.settings import assigned, flatten, key_among
 

@@ -19,8 +19,8 @@ from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.run import Data, Record, Run, Schedule
+from chapter6.engine.stages import EarlyStopping, Stage
 from chapter6.engine.surfaces import Surface
-from chapter6.engine.training import EarlyStopping, Stage
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Family
 from chapter6.search.searches import Replay

@@ -8,7 +8,7 @@ from typing import Any
 
 from chapter6.engine.network import Perceptron
 from chapter6.engine.run import Data, Images, Run
-from chapter6.engine.training import Stage
+from chapter6.engine.stages import Stage
 from chapter6.registry import StudyError, plain
 from chapter6.settings import key_among
 from chapter6.study.schema import parse

@@ -133,8 +133,9 @@ def test_a_copy_with_times_of_its_own_is_as_good(stored, tmp_path):
         load(tmp_path / "copy")
 
 
-def test_nothing_is_hashed_where_size_and_time_are_as_stored(stored, tmp_path, monkeypatch):
-    shutil.copytree(stored, tmp_path / "copy")  # times and all
+def test_nothing_is_hashed_but_once_after_snakemake_or_a_copy_set_the_times(stored, tmp_path, monkeypatch):
+    shutil.copytree(stored, tmp_path / "copy", copy_function=shutil.copyfile)
+    load(tmp_path / "copy")
 
     def refuse(*_):
         raise AssertionError("hashed")
@@ -142,6 +143,9 @@ def test_nothing_is_hashed_where_size_and_time_are_as_stored(stored, tmp_path, m
     monkeypatch.setattr(hashlib, "file_digest", refuse)
     for folder in (stored, tmp_path / "copy"):
         load(folder)
+    os.utime(stored / "test-labels.npy")
+    with pytest.raises(AssertionError, match="hashed"):
+        load(stored)
 
 
 def test_equal_data_leave_an_equal_digest_file_wherever_and_whenever(stored, originals, tmp_path):

@@ -116,8 +116,12 @@ def _check_unchanged(path: Path, stored: Mapping[str, Any] | None) -> None:
     """Raise ValueError if a file has another content than `store` wrote; a look at size and time is mostly enough."""
     if stored is None:
         raise ValueError(f"an older version wrote {DIGEST}, which cannot tell whether {path.name} is still the same")
-    if any(stored[key] != value for key, value in _known_by(path).items()) and stored["sha256"] != _file_sha256(path):
+    if all(stored[key] == value for key, value in _known_by(path).items()):
+        return
+    if stored["sha256"] != _file_sha256(path):
         raise ValueError(f"{path.name} has another content than was stored")
+    with suppress(OSError):  # Snakemake and copying set other times: with its own, the next look is enough again
+        os.utime(path, ns=(stored["mtime_ns"], stored["mtime_ns"]))
 
 
 def _known_by(path: Path) -> dict[str, int]:

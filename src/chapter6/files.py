@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EIO
 from pathlib import Path
-from tempfile import mkstemp
+from secrets import token_hex
 from typing import Any
 
 HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -29,11 +29,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target)
-    descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.{HOST}-{os.getpid()}-", suffix=target.suffix)
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = target.parent / f".{target.name}.{HOST}-{os.getpid()}-{token_hex(4)}{target.suffix}"
+    temporary.touch(exist_ok=False)  # not by tempfile, whose files others cannot read: here the umask decides
     try:
-        temporary.chmod(0o644)
         yield temporary
         temporary.replace(target)
     except OSError as error:

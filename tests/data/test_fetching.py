@@ -1,15 +1,18 @@
 import gzip
+import hashlib
 import json
 import logging
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from chapter6.data import fetching
+from chapter6.data import fetching, idx
 from chapter6.data.fetching import cache_folder
 from chapter6.data.mnist import PARTS, DataError, load
 
@@ -47,8 +50,8 @@ def damaged(server, extract):
         "cut": (gzip.compress(good)[:-500], "damaged gzip file"),
         "magic": (gzip.compress(b"\0\0\x08\x01" + good[4:]), "wrong magic number 0x00000801"),
         "count": (gzip.compress(good[:-784]), "wrong count: 783216 values"),
-        "page": (b"<html>Please log in</html>", "wrong magic number 0x3c68746d"),
-        "empty": (b"", "wrong magic number"),
+        "page": (b"<html>Please log in</html>", "an HTML page instead of the file"),
+        "empty": (b"", "the file is empty"),
         "bomb": (gzip.compress(bytes(2**20)) * 129, "more than 134217728 bytes when decompressed"),
     }
     mirrors = {}
@@ -173,3 +176,13 @@ def test_the_cache_is_chosen_by_argument_then_environment_then_platform(monkeypa
     assert cache_folder("none") is None
     monkeypatch.setenv("CHAPTER6_CACHE", "")
     assert cache_folder() is None
+
+
+def test_labels_of_other_classes_are_refused_whatever_their_checksum(tmp_path, extract, fetch, checksums):
+    letters = idx.build((np.arange(1000) % 26 + 1).astype(np.uint8))
+    shutil.copytree(extract, tmp_path / "letters")
+    (tmp_path / "letters/train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(letters))
+    own = checksums | {"train-labels": hashlib.sha256(letters).hexdigest()}
+    with pytest.raises(DataError, match="train-labels: label 26, and classes go from 0 to 9"):
+        fetch(tmp_path / "mnist", [str(tmp_path / "letters")], checksums=own)
+    assert not (tmp_path / "mnist").exists()

@@ -46,6 +46,15 @@ def test_surplus_bytes_are_noticed():
         idx.parse(idx.build(np.zeros(5, np.uint8)) + b"\0", 1)
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "empty"), (b"<!DOCTYPE html><html>", "HTML page"), (b"\n  <html>Please log in</html>", "HTML page")],
+)
+def test_what_mirrors_send_in_the_place_of_a_file_is_called_by_its_name(data, reason):
+    with pytest.raises(ValueError, match=reason):
+        idx.parse(data, 3)
+
+
 @given(st.binary(max_size=100))
 def test_unpack_undoes_gzip(data):
     assert idx.unpack(gzip.compress(data)) == data

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -90,3 +92,91 @@ def test_loading_needs_no_download_library():
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "set()\n"
+
+
+def replace_by_another(folder, name="train-images.npy"):
+    """Put another array of the same shape and type in the place of one, at whatever time."""
+    array = np.load(folder / name)
+    np.save(folder / name, array[::-1].copy())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_array_that_was_replaced_by_another_is_named_and_not_used(stored, part):
+    replace_by_another(stored, f"{part}.npy")
+    with pytest.raises(DataError, match=rf"{part}\.npy has another content.*chapter6 fetch --directory .*mnist"):
+        load(stored)
+
+
+def test_a_single_byte_is_enough(stored):
+    with (stored / "train-images.npy").open("r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"\7")
+    with pytest.raises(DataError, match=r"train-images\.npy has another content"):
+        load(stored)
+
+
+def test_another_set_of_data_copied_over_this_one_with_its_times_is_not_used(stored, originals, tmp_path):
+    other = bytearray(originals["train-images"])
+    other[-1] ^= 255
+    store(tmp_path / "other", originals | {"train-images": bytes(other)})
+    shutil.copy2(tmp_path / "other/train-images.npy", stored / "train-images.npy")
+    with pytest.raises(DataError, match=r"train-images\.npy has another content"):
+        load(stored)
+
+
+def test_a_copy_with_times_of_its_own_is_as_good(stored, tmp_path):
+    shutil.copytree(stored, tmp_path / "copy", copy_function=shutil.copyfile)
+    assert (tmp_path / "copy/train-images.npy").stat().st_mtime_ns != (stored / "train-images.npy").stat().st_mtime_ns
+    assert load(tmp_path / "copy").digest == load(stored).digest
+    replace_by_another(tmp_path / "copy")
+    with pytest.raises(DataError, match="another content"):
+        load(tmp_path / "copy")
+
+
+def test_nothing_is_hashed_but_once_after_snakemake_or_a_copy_set_the_times(stored, tmp_path, monkeypatch):
+    shutil.copytree(stored, tmp_path / "copy", copy_function=shutil.copyfile)
+    load(tmp_path / "copy")
+
+    def refuse(*_):
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(hashlib, "file_digest", refuse)
+    for folder in (stored, tmp_path / "copy"):
+        load(folder)
+    os.utime(stored / "test-labels.npy")
+    with pytest.raises(AssertionError, match="hashed"):
+        load(stored)
+
+
+def test_equal_data_leave_an_equal_digest_file_wherever_and_whenever(stored, originals, tmp_path):
+    """Snakemake trains again when its content changes."""
+    store(tmp_path / "again", originals)
+    assert (tmp_path / "again/digest.json").read_bytes() == (stored / "digest.json").read_bytes()
+
+
+def test_where_no_time_can_be_set_the_arrays_are_stored_and_watched_all_the_same(tmp_path, originals, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refuse)
+    store(tmp_path, originals)
+    load(tmp_path)
+    replace_by_another(tmp_path)
+    with pytest.raises(DataError, match="another content"):
+        load(tmp_path)
+
+
+def test_what_an_older_version_stored_is_to_be_fetched_again(stored):
+    record = json.loads((stored / "digest.json").read_text())
+    for entry in record["files"].values():
+        del entry["stored"]
+    (stored / "digest.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"older version wrote digest\.json.*chapter6 fetch --directory"):
+        load(stored)
+
+
+def test_labels_are_digits(tmp_path, originals):
+    labels = idx.build((np.arange(300) % 11).astype(np.uint8))
+    with pytest.raises(DataError, match="test-labels: label 10, and classes go from 0 to 9"):
+        store(tmp_path, originals | {"test-labels": labels})
+    assert not list(tmp_path.iterdir())

@@ -12,26 +12,21 @@ from chapter6.registry import plain
 from chapter6.study import orders
 from chapter6.study.code import source_digest
 from chapter6.study.loading import load_study
+from chapter6.study.overrides import laid_over
 from chapter6.study.paths import TABLES
 from chapter6.study.spec import read_config
+from chapter6.terminal import shown
 
 CONFIG = "config/config.yaml"
 
 try:
-    read_config(Path(CONFIG))  # first: Snakemake's own message would name neither file nor line
-except StudyError as error:
-    sys.exit(str(error))  # an exception would come out with the place of this line and not of the mistake
-
-
-configfile: CONFIG
-
-
-try:
+    # Not by `configfile:`, which renders a template first and runs what stands in it.
+    config = laid_over(read_config(Path(CONFIG)), config)
     study = load_study(config)
     if study.is_live:
         os.environ.update(CHAPTER6_LIVE=study.paths.settings)  # jobs inherit it; as a parameter it would re-run them
 except StudyError as error:
-    sys.exit(str(error))
+    sys.exit(shown(str(error)))  # an exception would come out with the place of this line and not of the mistake
 
 paths = study.paths
 data = study.config.data

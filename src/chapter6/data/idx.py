@@ -18,6 +18,10 @@ LARGEST = 128 * 2**20
 
 def parse(data: bytes, axes: int) -> NDArray[np.uint8]:
     """View IDX bytes as an array of `axes` dimensions. Raises ValueError if header and content disagree."""
+    if not data:
+        raise ValueError("wrong count: the file is empty")
+    if data[:100].lstrip()[:1] == b"<":
+        raise ValueError("an HTML page instead of the file: does the address lead to it, and without a login?")
     magic = struct.pack(">I", UNSIGNED_BYTES + axes)
     if data[:4] != magic:
         raise ValueError(f"wrong magic number 0x{data[:4].hex()} instead of 0x{magic.hex()}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from argparse import ArgumentParser, Namespace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +17,7 @@ from chapter6.study.code import source_digest
 from chapter6.study.loading import load_study
 from chapter6.study.paths import Paths
 from chapter6.study.plan import Study
+from chapter6.terminal import say
 
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "snakemake", "mlflow")
 MOST_TOLD = 12
@@ -48,7 +48,7 @@ def run(args: Namespace) -> None:
             digest = archive.manifest.digest
         size = temporary.stat().st_size
     state = f", unfinished: {len(problems)} problems are stated in it" if problems else ""
-    sys.stdout.write(
+    say(
         f"{output}: {len(files)} files, {size / 1e6:.1f} MB{state}\n"
         f"Its digest, to pass on by another way: {digest}\nTo check it: chapter6 verify {output}\n"
     )

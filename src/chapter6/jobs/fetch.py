@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from chapter6.data.mnist import PARTS
+from chapter6.terminal import LogLines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> None:
     from chapter6.data.fetching import CHECKSUMS, DEFAULT_MIRRORS, cache_folder, fetch
 
     if args.log:
-        logging.getLogger().addHandler(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
+        kept = logging.FileHandler(args.log, mode="w", encoding="utf-8")
+        kept.setFormatter(LogLines())
+        logging.getLogger().addHandler(kept)
     fetch(
         args.directory,
         mirrors=args.mirrors or DEFAULT_MIRRORS,

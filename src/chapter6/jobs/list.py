@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 
 from chapter6.jobs.common import add_study_argument, experiment_of, study_of
+from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def run(args: Namespace) -> None:
     study = study_of(args)
     chosen = [experiment_of(study, args.experiment)] if args.experiment else study.experiments.values()
     for experiment in chosen:
-        sys.stdout.write(f"{experiment.id}  {experiment.spec.question}\n")
+        say(f"{experiment.id}  {experiment.spec.question}\n")
         for variant in experiment.variants.values():
-            sys.stdout.write(f"    {variant.name}  ({variant.replicates} replicates)\n")
+            say(f"    {variant.name}  ({variant.replicates} replicates)\n")

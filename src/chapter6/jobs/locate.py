@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from chapter6.files import read_json
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.report.views import RunsView
 from chapter6.study.plan import Study
+from chapter6.terminal import say
 
 UI = "http://127.0.0.1:5000"  # where `make ui` opens it
 
@@ -25,19 +25,19 @@ def run(args: Namespace) -> None:
     study = overridden_study(args)
     page, claims = Path(study.paths.page), Path(study.paths.claims())
     if not page.exists():
-        sys.stdout.write("\nThere is no report yet.\n")
+        say("\nThere is no report yet.\n")
         return
-    sys.stdout.write(f"\nThe report: {page.resolve().as_uri()}\n")
+    say(f"\nThe report: {page.resolve().as_uri()}\n")
     if claims.exists():
         verdicts = [claim["verdict"] for claim in read_json(claims)]
         counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
-        sys.stdout.write(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
+        say(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
     if study.config.tracking.enabled:
         runs = runs_in_mlflow(study)
         told = runs.address if runs else without_account(study.tracking_uri)
         if runs and runs.command:
             told = f"{runs.command}, then {told}/#/experiments?workflowType=machine_learning"
-        sys.stdout.write(f"The runs: {told}\n")
+        say(f"The runs: {told}\n")
 
 
 def runs_in_mlflow(study: Study) -> RunsView | None:

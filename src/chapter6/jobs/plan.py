@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from chapter6.engine.run import Images, Record, Run
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study import orders
 from chapter6.study.plan import Experiment, Study
+from chapter6.terminal import say
 
 OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
 JOB_SECONDS = 0.3  # start-up of a training job
@@ -58,7 +58,7 @@ def run(args: Namespace) -> None:
     seconds = sum(_seconds(job, rate) for job in due) / args.cores
     seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
     disk = sum(times * _numbers(run) for job in due for run, times in job.trained) * BYTES_A_NUMBER * COPIES
-    sys.stdout.write(
+    say(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
         f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
         f" about {disk / 1e6 + 60:.0f} MB of disk (and 55 MB for MNIST).\n"

@@ -21,6 +21,7 @@ from chapter6.study.loading import resolve_variant
 from chapter6.study.plan import Study
 from chapter6.study.reading import parse_yaml
 from chapter6.study.resolution import short_key
+from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def run(args: Namespace) -> None:
     dataset = load(Path(study.config.data.directory)) if trained.needs_dataset else None
     streams = Streams(study.config.study_seed, args.replicate)
     outcome = execute(trained, streams, dataset, progress=_ProgressLine(trained.steps))
-    sys.stdout.write(_report(outcome))
+    say(_report(outcome))
 
 
 def _run(study: Study, args: Namespace) -> Run:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from unicodedata import category
 
 from chapter6.jobs.export import code
 from chapter6.registry import StudyError
@@ -17,8 +15,7 @@ from chapter6.sharing.archive import Archive, changed, opened
 from chapter6.sharing.checks import examine
 from chapter6.sharing.comparison import compare
 from chapter6.sharing.run_comparison import Side
-
-UNPRINTED = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,7 +46,7 @@ def run(args: Namespace) -> None:
         checked = {letter: _checked(path, stack) for letter, path in zip("AB", args.archives, strict=False)}
         _tell(checked, args.archives)
         line, is_well = _conclude(checked)
-    _say(f"\n{line}\n")
+    say(f"\n{line}\n")
     if not is_well:
         raise SystemExit(1)
 
@@ -75,17 +72,17 @@ def _tell(checked: Mapping[str, _Checked], paths: Sequence[Path]) -> None:
     """Print what each archive holds and which checks it passes."""
     for (letter, each), path in zip(checked.items(), paths, strict=True):
         if each.archive is None:
-            _say(f"{letter}  {each.refusal}\n\n")
+            say(f"{letter}  {each.refusal}\n\n")
             continue
         manifest = each.archive.manifest
-        _say(wording.introduction(letter, str(path), manifest) + "\n")
+        say(wording.introduction(letter, str(path), manifest) + "\n")
         if manifest.unfinished:
-            _say(wording.unfinished(letter, manifest.unfinished) + "\n")
+            say(wording.unfinished(letter, manifest.unfinished) + "\n")
         if manifest.made.sources.analysis != code().analysis:
-            _say(wording.OTHER_CODE.format(letter=letter))
+            say(wording.OTHER_CODE.format(letter=letter))
     found = {letter: each.problems for letter, each in checked.items() if each.archive}
     if found:
-        _say(wording.check_table(found))
+        say(wording.check_table(found))
 
 
 def _conclude(checked: Mapping[str, _Checked]) -> tuple[str, bool]:
@@ -98,7 +95,7 @@ def _conclude(checked: Mapping[str, _Checked]) -> tuple[str, bool]:
         return wording.failing(bad), False
     try:
         compared = compare(*sides)
-        _say("\n" + wording.comparison(compared))
+        say("\n" + wording.comparison(compared))
     except Exception as error:  # what did not pass its checks may hold anything
         if not bad:
             raise
@@ -106,8 +103,3 @@ def _conclude(checked: Mapping[str, _Checked]) -> tuple[str, bool]:
     if bad:
         return wording.failing(bad), False
     return wording.conclusion(compared), compared.agree
-
-
-def _say(text: str) -> None:
-    """Print text of which a stranger may have written parts: nothing in it moves the cursor or turns the writing."""
-    sys.stdout.write("".join(c if c == "\n" or category(c) not in UNPRINTED else "?" for c in text))

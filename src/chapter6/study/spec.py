@@ -18,7 +18,7 @@ from chapter6.search.searches import Replay
 from chapter6.search.spaces import Dimension
 from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
-from chapter6.study.reading import read_yaml
+from chapter6.study.reading import read_mapping
 from chapter6.study.schema import parse
 
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
@@ -213,15 +213,9 @@ def load_config(raw: Mapping[str, Any], place: str = "config/config.yaml") -> St
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read the study's configuration as its author wrote it."""
-    raw = read_yaml(path)
-    if not isinstance(raw, dict):
-        raise StudyError(f"{path}: expected keys and values, not {type(raw).__name__}")
-    return raw
+    return read_mapping(path)
 
 
 def load_experiment(path: Path) -> ExperimentSpec:
     """Read and validate one experiment."""
-    raw = read_yaml(path)
-    if not isinstance(raw, dict):
-        raise StudyError(f"{path}: expected keys and values, not {type(raw).__name__}")
-    return parse(ExperimentSpec, raw, str(path))
+    return parse(ExperimentSpec, read_mapping(path), str(path))

@@ -16,7 +16,7 @@ from chapter6.sharing.archive import Environment, Facts
 from chapter6.study.loading import plan_study
 from chapter6.study.paths import Paths
 from chapter6.study.plan import Study
-from chapter6.study.reading import experiment_files, parse_yaml
+from chapter6.study.reading import check_identifiers, experiment_files, parse_yaml
 from chapter6.study.results import UNREADABLE, Files, Folder, RunRecord
 from chapter6.study.schema import parse
 from chapter6.study.spec import ExperimentSpec, load_config
@@ -64,6 +64,7 @@ def study_in(files: Files, preset: str) -> Study:
     specs = {name: parse(ExperimentSpec, parse_yaml(files[name].decode(), name), name) for name in names}
     if not specs:
         raise StudyError(f"{EXPERIMENTS}: no experiments")
+    check_identifiers({Path(name): spec.id for name, spec in specs.items()})
     return plan_study(replace(config, allow_large=False), specs)
 
 

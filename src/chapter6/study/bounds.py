@@ -17,6 +17,7 @@ INSIST = "--allow-large (with snakemake: --config allow_large=true) insists"
 class Bounds:
     """The most of each; the study of the chapter has 400 variants, 4000 runs, 5 million updates."""
 
+    axes: int = 100
     variants: int = 20_000
     runs: int = 1_000_000
     updates: float = 1e10
@@ -29,6 +30,7 @@ BOUNDS = Bounds()
 
 def check_count(spec: ExperimentSpec, place: str) -> None:
     """Refuse an experiment of too many variants, before they are made."""
+    _refuse(place, "axes of the sweep", len(spec.sweep), BOUNDS.axes)
     _refuse(place, "variants", drafts.count(spec), BOUNDS.variants)
 
 

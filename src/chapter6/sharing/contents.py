@@ -64,7 +64,7 @@ def study_in(files: Files, preset: str) -> Study:
     specs = {name: parse(ExperimentSpec, parse_yaml(files[name].decode(), name), name) for name in names}
     if not specs:
         raise StudyError(f"{EXPERIMENTS}: no experiments")
-    check_identifiers({Path(name): spec.id for name, spec in specs.items()})
+    check_identifiers({name: spec.id for name, spec in specs.items()})
     return plan_study(replace(config, allow_large=False), specs)
 
 

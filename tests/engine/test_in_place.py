@@ -7,7 +7,8 @@ no layer can touch another's buffers.
 import numpy as np
 import pytest
 
-from chapter6.engine.layers import Layer
+from chapter6.engine.activations import Nonlinearity
+from chapter6.engine.layers import BoundLayer
 from chapter6.engine.network import Network
 from chapter6.engine.streams import Streams
 from engine.combinations import every_combination, layers
@@ -16,7 +17,7 @@ from engine.small import architecture
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-class Copying(Layer):
+class Copying(BoundLayer):
     """A layer that shares no buffer with its neighbours; the order of the axes in memory stays, as sums follow it."""
 
     def __init__(self, layer):
@@ -44,6 +45,12 @@ def networks(placement, dropout, activation, dtype, copying, outputs=4):
     return pair
 
 
+def nonlinearities(network):
+    """Return the activations of a network or of its twin."""
+    layers = [getattr(layer, "layer", layer) for layer in network.layers]
+    return [layer for layer in layers if isinstance(layer, Nonlinearity)]
+
+
 def batch(number, outputs, dtype):
     rng = np.random.default_rng(number)
     x = rng.standard_normal((6, 12)).astype(dtype)
@@ -67,7 +74,7 @@ def test_a_network_equals_its_twin_that_copies(placement, dropout, activation, o
                 record.append(network.outputs.copy())
             record.append(onlooker.loss(x, targets, training=True))
             record.append(network.forward(x).copy())
-            record.extend(layer.output.copy() for layer in network.nonlinearities)
+            record.extend(layer.output.copy() for layer in nonlinearities(network))
             record.append(onlooker.differentiate(x, targets))
             record.append(network.parameters.gradient.copy())
             record.extend(array.copy() for array in network.parameters.statistics.values())

@@ -6,22 +6,24 @@ from hypothesis import strategies as st
 from chapter6.engine.activations import Activation
 from chapter6.engine.examples import Examples
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import BatchNormalization
+from chapter6.engine.layers import Dense
 from chapter6.engine.network import Network
-from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.penalties import Penalty
 from chapter6.engine.streams import Streams
-from engine.small import architecture, build, network_problem, pictures
+from chapter6.registry import build
+from engine.combinations import normalized
+from engine.small import affine_shapes, architecture, network_problem, pictures
 from reference import textbook
 from reference.differences import central_difference
 
-every_activation = pytest.mark.parametrize("activation", Activation.members)
+every_activation = pytest.mark.parametrize("activation", Activation.choices())
 every_initializer = pytest.mark.parametrize("initializer", Initializer.members)
 
 widths = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
 small = st.integers(2, 5)
 
 
-def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer=None, **extras):
+def random_problem(seed, inputs, hidden, outputs, batch, activation, penalty=None, **extras):
     """Return a problem with random biases whose every pre-activation is a clear step from a kink at zero."""
     rng = np.random.default_rng(seed)
     width = outputs or hidden[-1]
@@ -35,7 +37,7 @@ def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer
         hidden=hidden,
         outputs=outputs,
         activation=activation,
-        regularizer=regularizer,
+        penalty=penalty,
         **extras,
     )
     problem.values += 0.3 * rng.standard_normal(problem.values.size)
@@ -47,10 +49,13 @@ def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer
 def nearest_kink(problem):
     """Return the smallest magnitude of a hidden pre-activation."""
     x, smallest = problem.batches[0][0], np.inf
-    for name, _ in zip(problem.architecture.affine_shapes, problem.architecture.hidden, strict=False):
-        x = textbook.affine(x, *(problem.parameters.value_of[f"{part}/{name[0]}"] for part in ("weights", "biases")))
-        smallest = min(smallest, np.abs(x).min())
-        problem.architecture.activation.forward(x)
+    for layer, name, *_ in problem.architecture.walk():
+        if isinstance(layer, Dense):
+            views = [problem.parameters.value_of[f"{part}/{name}"] for part in ("weights", "biases")]
+            x = textbook.affine(x, *views)
+        elif isinstance(layer, Activation):
+            smallest = min(smallest, np.abs(x).min())
+            layer.forward(x)
     return smallest
 
 
@@ -68,12 +73,12 @@ def test_the_gradient_of_the_whole_network_is_exact(activation, seed, inputs, hi
     assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, activation))
 
 
-@pytest.mark.parametrize("regularizer", Regularizer.members)
+@pytest.mark.parametrize("penalty", Penalty.members)
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), small, widths, small, small)
-def test_the_gradient_with_a_penalty_is_exact(regularizer, seed, inputs, hidden, outputs, batch):
-    penalty = {"kind": regularizer, "strength": 0.1}
-    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, "tanh", penalty))
+def test_the_gradient_with_a_penalty_is_exact(penalty, seed, inputs, hidden, outputs, batch):
+    strong = {"kind": penalty, "strength": 0.1}
+    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, "tanh", strong))
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
@@ -81,8 +86,8 @@ def test_the_gradient_with_a_penalty_is_exact(regularizer, seed, inputs, hidden,
 @given(st.integers(0, 10**6), small, widths, small, st.integers(3, 6))
 def test_the_gradient_through_batch_normalization_is_exact(placement, seed, inputs, hidden, outputs, batch):
     """Of tanh, which has no kink; the running averages that each pass moves play no part in training."""
-    normalization = BatchNormalization(placement, epsilon=0.1)  # a smaller one bends too sharply for differences
-    problem = random_problem(seed, inputs, hidden, outputs, batch, "tanh", batch_normalization=normalization)
+    normalization = normalized(placement, epsilon=0.1)  # a smaller one bends too sharply for differences
+    problem = random_problem(seed, inputs, hidden, outputs, batch, "tanh", **normalization)
     assert_gradient_is_exact(problem, atol=1e-7)
 
 
@@ -146,19 +151,19 @@ def test_a_loss_equals_the_loss_of_its_differentiation():
 
 
 def test_layers_are_named_from_the_first_hidden_one():
-    assert list(architecture(12, (8, 5), 4).affine_shapes) == [
+    assert affine_shapes(architecture(12, (8, 5), 4)) == [
         ("layer-1", 12, 8),
         ("layer-2", 8, 5),
         ("layer-3", 5, 4),
     ]
-    assert [name for name, _, _ in architecture(12, (8, 5), 0).affine_shapes] == ["layer-1", "layer-2"]
+    assert [name for name, _, _ in affine_shapes(architecture(12, (8, 5), 0))] == ["layer-1", "layer-2"]
 
 
 @every_initializer
 def test_weights_are_initialized_and_biases_are_zero(initializer):
     design = architecture(initializer=initializer)
     parameters = design.initial_parameters(Streams(6, 0), np.float32)
-    for name, *shape in design.affine_shapes:
+    for name, *shape in affine_shapes(design):
         draw = Streams(6, 0)(f"weights/{name}").standard_normal(shape)
         expected = build(Initializer, initializer).weights(draw).astype(np.float32)
         np.testing.assert_array_equal(parameters.value_of[f"weights/{name}"], expected)

@@ -6,8 +6,9 @@ from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Pos
 from chapter6.engine.optimizers import SGD, Optimizer
 from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
 from chapter6.engine.surfaces import Bowl
-from chapter6.engine.training import EarlyStopping, Recording, train
-from engine.small import build, network_problem, watch
+from chapter6.engine.training import EarlyStopping, Recording
+from chapter6.registry import build
+from engine.small import network_problem, trained, watch
 
 NETWORK_MEASUREMENTS = [
     kind for kind, member in Measurement.members.items() if issubclass(NetworkProblem, member.subject)
@@ -18,9 +19,9 @@ SURFACE_MEASUREMENTS = [
 
 EXTRAS = {
     "plain": {},
-    "l2": {"regularizer": "l2"},
+    "l2": {"penalty": "l2"},
     "batch-normalization": {"batch_normalization": BatchNormalization()},
-    "dropout": {"dropout": Dropout.build({"kind": "standard", "ratio": 0.2})},
+    "dropout": {"dropout": Dropout(0.2)},
 }
 
 
@@ -35,11 +36,11 @@ def assert_same_state(problem, other):
 
 
 def bowl():
-    return SurfaceProblem(Bowl(), (-7.0, 2.0))
+    return SurfaceProblem(Bowl())
 
 
 def test_a_step_counts_completed_updates():
-    outcome = train(bowl(), SGD(0.95), 5, [record("position", 0, 2, 5)])
+    outcome = trained(bowl(), SGD(0.95), 5, [record("position", 0, 2, 5)])
     curve = outcome.curves["train", "x"]
     assert (outcome.status, outcome.steps) == ("finished", 5)
     assert curve.steps == [0, 2, 5]
@@ -47,7 +48,7 @@ def test_a_step_counts_completed_updates():
 
 
 def test_nothing_is_recorded_after_the_last_update():
-    outcome = train(bowl(), SGD(), 3, [record("position", 3, 4, 100)])
+    outcome = trained(bowl(), SGD(), 3, [record("position", 3, 4, 100)])
     assert outcome.curves["train", "x"].steps == [3]
 
 
@@ -63,21 +64,23 @@ def test_the_loss_of_the_training_pass_stands_one_step_earlier():
         assert curve.values[step] == fresh.differentiate(step + 1)
 
 
-@pytest.mark.parametrize("regularizer", [None, "l2"])
-def test_the_loss_after_the_update_is_a_second_forward_pass_of_the_same_batch(regularizer):
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_the_loss_after_the_update_is_a_second_forward_pass_of_the_same_batch(penalty):
     steps = 6
     after = record(BatchLoss(after_update=True), *range(1, steps + 1))
-    _, values, outcome = watch(network_problem(regularizer=regularizer), "sgd", steps, [after])
+    _, values, outcome = watch(network_problem(penalty=penalty), "sgd", steps, [after])
     curve = outcome.curves["batch", "loss"]
     assert curve.steps == list(range(1, steps + 1))
     for step, loss in zip(curve.steps, curve.values, strict=True):
-        fresh = network_problem(regularizer=regularizer)
+        fresh = network_problem(penalty=penalty)
         fresh.values[...] = values[step - 1]
         assert loss == fresh.differentiate(step)
 
 
 def test_measurements_of_one_moment_share_it():
-    outcome = train(network_problem(), SGD(), 4, [record(Evaluation(("test",)), 0, 4), record("distinct_units", 0, 4)])
+    outcome = trained(
+        network_problem(), SGD(), 4, [record(Evaluation(("test",)), 0, 4), record("distinct_units", 0, 4)]
+    )
     assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 4)}
     assert {("test", "loss"), ("test", "accuracy"), ("train", "rank")} < set(outcome.curves)
 
@@ -85,7 +88,7 @@ def test_measurements_of_one_moment_share_it():
 def test_no_steps_record_and_change_nothing():
     problem = network_problem()
     before = problem.values.copy()
-    outcome = train(problem, None, 0, [record("evaluation", 0), record("batch_loss", 0)])
+    outcome = trained(problem, None, 0, [record("evaluation", 0), record("batch_loss", 0)])
     assert (outcome.status, outcome.steps) == ("finished", 0)
     assert set(outcome.curves) == {(split, metric) for split in ("train", "test") for metric in ("loss", "accuracy")}
     np.testing.assert_array_equal(problem.values, before)
@@ -93,7 +96,7 @@ def test_no_steps_record_and_change_nothing():
 
 def test_progress_hears_of_every_update_and_its_loss():
     heard = []
-    train(bowl(), SGD(0.95), 3, progress=lambda step, loss: heard.append((step, loss)))
+    trained(bowl(), SGD(0.95), 3, progress=lambda step, loss: heard.append((step, loss)))
     assert [step for step, _ in heard] == [1, 2, 3]
     assert [loss for _, loss in heard] == pytest.approx([(7 * 0.905**k) ** 2 / 20 + 4 * 0.81**k for k in range(3)])
 
@@ -102,19 +105,19 @@ def test_progress_hears_of_every_update_and_its_loss():
 def test_training_lowers_the_loss(kind):
     problem = network_problem(steps=200)
     before = problem.evaluate("train")[0]
-    train(problem, build(Optimizer, kind), 200)
+    trained(problem, build(Optimizer, kind), 200)
     assert problem.evaluate("train")[0] < before
 
 
 def test_a_divergence_is_an_outcome_with_its_step():
     """From 2 the height y^2 is past float64 after one update of 1e200: the second finds it infinite."""
-    outcome = train(bowl(), SGD(1e200), 10, [record("position", *range(11))])
+    outcome = trained(bowl(), SGD(1e200), 10, [record("position", *range(11))])
     assert (outcome.status, outcome.steps) == ("diverged", 1)
     assert outcome.curves["train", "x"].steps == [0, 1]
 
 
 def test_a_divergence_in_the_last_update_is_seen():
-    outcome = train(bowl(), SGD(1e308), 1)
+    outcome = trained(bowl(), SGD(1e308), 1)
     assert (outcome.status, outcome.steps) == ("diverged", 1)
 
 
@@ -122,7 +125,7 @@ def test_a_divergence_in_the_last_update_is_seen():
 @pytest.mark.parametrize("kind", NETWORK_MEASUREMENTS)
 def test_a_network_that_diverges_is_measured_until_it_does(kind, dtype, rate):
     recordings = [record(kind, *range(21)), record("batch_loss", *range(21))]
-    outcome = train(network_problem(dtype=dtype, activation="relu"), SGD(rate), 20, recordings)
+    outcome = trained(network_problem(dtype=dtype, activation="relu"), SGD(rate), 20, recordings)
     assert outcome.status == "diverged"
     assert 0 < outcome.steps < 20
     assert outcome.curves["batch", "loss"].steps[0] == 0
@@ -132,7 +135,7 @@ def test_a_network_that_diverges_is_measured_until_it_does(kind, dtype, rate):
 
 @pytest.mark.parametrize("kind", SURFACE_MEASUREMENTS)
 def test_a_point_that_diverges_is_measured_until_it_does(kind):
-    outcome = train(bowl(), SGD(1e200), 20, [record(kind, *range(21))])
+    outcome = trained(bowl(), SGD(1e200), 20, [record(kind, *range(21))])
     assert outcome.status == "diverged"
     assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 1)}
 
@@ -163,7 +166,7 @@ def test_the_second_forward_pass_changes_no_bit_of_the_training(extras):
 
 
 def test_position_is_recorded_before_and_after_training():
-    outcome = train(bowl(), SGD(0.95), 30, [Recording(Position(), frozenset({0, 30}))])
+    outcome = trained(bowl(), SGD(0.95), 30, [Recording(Position(), frozenset({0, 30}))])
     assert outcome.curves["train", "height"].values[0] == 6.45
     assert outcome.curves["train", "distance"].values[1] == pytest.approx(np.hypot(7 * 0.905**30, 2 * 0.9**30))
 
@@ -216,7 +219,7 @@ def test_numbers_that_run_away_end_a_run_without_a_warning(function, value):
     """A division by zero, an overflow, an operation without a result; outside of training each is an error here."""
     with pytest.raises(RuntimeWarning):
         Pole(function, value).differentiate(1)
-    outcome = train(Pole(function, value), SGD(), 3)
+    outcome = trained(Pole(function, value), SGD(), 3)
     assert (outcome.status, outcome.steps) == ("diverged", 0)
 
 
@@ -224,7 +227,7 @@ def stopped_after(losses, patience, steps=20):
     """Return after how many updates a run ends whose looks, one every second update, see these validation losses."""
     problem, looks = network_problem(), {"validation": iter(losses)}
     problem.evaluate = lambda split: (next(looks[split]), 0.0)
-    return train(problem, SGD(), steps, stopping=EarlyStopping(every=2, patience=patience)).steps
+    return trained(problem, SGD(), steps, stopping=EarlyStopping(every=2, patience=patience)).steps
 
 
 def test_patience_counts_looks_that_did_not_improve_on_the_best():
@@ -239,6 +242,6 @@ def test_a_validation_loss_that_is_no_number_does_not_improve():
 
 def test_a_run_too_short_for_a_look_keeps_its_weights():
     problem, plain = network_problem(), network_problem()
-    assert train(problem, SGD(), 5, stopping=EarlyStopping(every=6)).steps == 5
-    train(plain, SGD(), 5)
+    assert trained(problem, SGD(), 5, stopping=EarlyStopping(every=6)).steps == 5
+    trained(plain, SGD(), 5)
     np.testing.assert_array_equal(problem.values, plain.values)

@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import draw_indices
-from chapter6.engine.layers import BatchNormalization, Dropout
-from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.layers import Dropout
 from chapter6.engine.streams import Streams
-from chapter6.engine.training import train
-from engine.small import architecture, build, gaussians, network_problem, normal_draws
+from engine.combinations import normalized
+from engine.small import affine_shapes, architecture, gaussians, network_problem, normal_draws, trained
 from reference import textbook_regularized
 from reference.trajectories import (
     DOUBLE,
@@ -101,18 +100,17 @@ def engine_trajectory(rule, initializer, activation, parts, dtype):
     """Return losses, parameters, running averages and logits of the test examples on the way."""
     design = NOTHING | PARTS[parts]
     penalty = {"kind": design["penalty"][0], "strength": design["penalty"][1]} if design["penalty"] else None
+    form, ratio = design["dropout"] or (None, 0.0)
     problem = network_problem(
         gaussians(40),
         steps=UPDATES,
         batch_size=BATCH,
         dtype=dtype,
-        regularizer=penalty,
+        penalty=penalty,
         activation=activation,
         initializer=initializer,
-        batch_normalization=BatchNormalization(design["normalization"]) if design["normalization"] else None,
-        dropout=build(Dropout, dict(zip(("kind", "ratio"), design["dropout"], strict=True)))
-        if design["dropout"]
-        else None,
+        dropout=Dropout(ratio, form) if form else None,
+        **(normalized(design["normalization"]) if design["normalization"] else {}),
     )
     seen = {name: [] for name in RECORDED}
 
@@ -127,7 +125,7 @@ def engine_trajectory(rule, initializer, activation, parts, dtype):
             images = problem.splits["test"].images * problem.splits["test"].scale
             seen["logits"].append(problem.evaluator(len(images)).forward(images.astype(dtype)).copy())
 
-    outcome = train(problem, build(Optimizer, {"kind": rule, **RULES[rule]}), UPDATES, (), note)
+    outcome = trained(problem, {"kind": rule, **RULES[rule]}, UPDATES, (), note)
     assert outcome.status == "finished"
     assert problem.values.dtype == dtype
     return {name: np.array(each) for name, each in seen.items()}
@@ -175,7 +173,7 @@ def flat(parameters):
 
 def hidden_biases():
     """Return where the biases of the hidden layers lie in the flat parameters."""
-    weights = sum(inputs * outputs for _, inputs, outputs in architecture().affine_shapes)
+    weights = sum(inputs * outputs for _, inputs, outputs in affine_shapes(architecture()))
     return slice(weights, weights + len(LAYERS) * WIDTH)
 
 

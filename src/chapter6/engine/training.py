@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Literal
 
@@ -73,6 +73,12 @@ class Stage:
             raise StudyError(
                 f"early stopping never looks: stopping.every is {self.stopping.every} of {self.steps} steps"
             )
+
+    def within(self, most_steps: int) -> Stage:
+        """Return the stage of at most so many updates; where these are too few for a look, it is not stopped early."""
+        steps = min(self.steps, most_steps)
+        stopping = self.stopping if self.stopping and self.stopping.every <= steps else None
+        return replace(self, steps=steps, stopping=stopping)
 
 
 def train(

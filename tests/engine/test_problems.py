@@ -56,6 +56,18 @@ def test_a_penalty_adds_itself_to_the_loss_and_its_gradient_to_the_weights_alone
     np.testing.assert_allclose(penalized.gradient, plain.gradient, rtol=1e-12)
 
 
+def test_penalties_of_a_list_add_up():
+    both, plain = network_problem(), network_problem()
+    both.penalties = rules = [build(Penalty, kind) for kind in Penalty.members]
+    weights = plain.values[: plain.parameters.decayed]
+    added = sum(rule.value(weights) for rule in rules)
+    assert both.differentiate(1) - plain.differentiate(1) == pytest.approx(added, rel=1e-10)
+    assert both.loss_after_update() - plain.loss_after_update() == pytest.approx(added, rel=1e-10)
+    for rule in rules:
+        rule.add_gradient(weights, plain.gradient[: weights.size])
+    np.testing.assert_allclose(both.gradient, plain.gradient, rtol=1e-12)
+
+
 @pytest.mark.parametrize("penalty", [None, *Penalty.members])
 def test_the_loss_after_an_update_is_that_of_the_batch_under_the_new_weights(penalty):
     problem = network_problem(penalty=penalty)

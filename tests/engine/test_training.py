@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from chapter6.engine.examples import draw_indices
 from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
 from chapter6.engine.optimizers import SGD, Optimizer
 from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
+from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Bowl
-from chapter6.engine.training import EarlyStopping, Recording
-from chapter6.registry import build
+from chapter6.engine.training import EarlyStopping, Recording, Stage, train
+from chapter6.registry import StudyError, build
 from engine.small import network_problem, trained, watch
 
 NETWORK_MEASUREMENTS = [
@@ -240,8 +244,124 @@ def test_a_validation_loss_that_is_no_number_does_not_improve():
     assert stopped_after([np.nan] * 3, patience=3) == 6
 
 
-def test_a_run_too_short_for_a_look_keeps_its_weights():
+def test_a_run_whose_looks_saw_no_number_keeps_its_weights():
     problem, plain = network_problem(), network_problem()
-    assert trained(problem, SGD(), 5, stopping=EarlyStopping(every=6)).steps == 5
+    problem.evaluate = lambda split: ({"validation": np.nan}[split], 0.0)
+    assert trained(problem, SGD(), 5, stopping=EarlyStopping(every=2)).steps == 5
     trained(plain, SGD(), 5)
     np.testing.assert_array_equal(problem.values, plain.values)
+
+
+def test_a_stage_too_short_for_a_look_is_refused_and_one_that_is_cut_is_not_stopped_early():
+    with pytest.raises(StudyError, match=r"never looks: stopping\.every is 6 of 5 steps"):
+        Stage(steps=5, optimizer=SGD(), stopping=EarlyStopping(every=6))
+    stage = Stage(steps=30, optimizer=SGD(), stopping=EarlyStopping(every=6))
+    assert stage.within(40) == stage
+    assert stage.within(6) == replace(stage, steps=6)
+    problem, plain = network_problem(), network_problem()
+    assert train(problem, [replace(stage.within(5), batch_size=6)]).steps == 5
+    trained(plain, SGD(), 5)
+    np.testing.assert_array_equal(problem.values, plain.values)
+
+
+def test_updates_need_an_optimizer_and_none_need_none():
+    with pytest.raises(StudyError, match="needs an optimizer"):
+        Stage(steps=1)
+    assert Stage(steps=0).optimizer is None
+
+
+# --- Stages --------------------------------------------------------------------------------------------------
+
+
+def stages(*steps, optimizer="sgd", **options):
+    """Return stages of so many updates each, on batches of six."""
+    rule = build(Optimizer, optimizer)
+    names = [f"part-{number}" for number in range(len(steps))]
+    return [Stage(name=n, steps=s, optimizer=rule, batch_size=6, **options) for n, s in zip(names, steps, strict=True)]
+
+
+@pytest.mark.parametrize("kind", Optimizer.members)
+def test_two_stages_on_a_surface_are_two_runs_one_from_where_the_other_ended(kind):
+    """The rule's state starts afresh with the second: only a rule without one notices nothing of the seam."""
+    rule = build(Optimizer, {"kind": kind, "learning_rate": 0.05})
+    together, alone, one_stage = bowl(), bowl(), bowl()
+    assert train(together, stages(30, 20, optimizer=rule)).steps == 50
+    trained(alone, rule, 30)
+    again = SurfaceProblem(Bowl(start=tuple(alone.values)))
+    trained(again, rule, 20)
+    np.testing.assert_array_equal(together.values, again.values)
+    trained(one_stage, rule, 50)
+    assert (together.values == one_stage.values).all() == (not rule.slots)
+
+
+@pytest.mark.parametrize("kind", Optimizer.members)
+def test_two_stages_of_a_network_are_two_trainings_with_batches_of_their_own(kind):
+    together, alone = network_problem(), network_problem()
+    train(together, stages(30, 20, optimizer=kind))
+    trained(alone, kind, 30)
+    own = Streams(6, 0).within("stage-1")
+    alone.train_on(draw_indices(own("batches"), 40, 20, 6, "replacement"), own)
+    rule = build(Optimizer, kind)
+    state = rule.start(alone.values)
+    for step in range(1, 21):
+        alone.differentiate(step)
+        rule.step(alone.values, alone.gradient, state, step)
+    np.testing.assert_array_equal(together.values, alone.values)
+
+
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_the_first_stage_is_the_run_of_that_stage_alone(extras):
+    both, first, seen = network_problem(**EXTRAS[extras]), network_problem(**EXTRAS[extras]), {}
+    train(both, stages(30, 20), progress=lambda step, _: seen.setdefault(step, both.values.copy()))
+    trained(first, "sgd", 30)
+    np.testing.assert_array_equal(seen[30], first.values)
+    assert (both.values != first.values).any()
+
+
+def test_steps_are_counted_over_all_stages():
+    heard = []
+    recordings = [record("position", 0, 29, 30, 31, 50), record(BatchLoss(after_update=True), 30, 31, 50)]
+    outcome = train(bowl(), stages(30, 20), recordings[:1], lambda step, _: heard.append(step))
+    assert (outcome.status, outcome.steps) == ("finished", 50)
+    assert heard == list(range(1, 51))
+    assert outcome.curves["train", "x"].steps == [0, 29, 30, 31, 50]
+    outcome = train(network_problem(), stages(30, 20), [*recordings[1:], record("batch_loss", *range(50))])
+    curve = outcome.curves["batch", "loss"]
+    assert sorted(curve.steps) == sorted([*range(50), 30, 31, 50])
+
+
+def test_a_stage_without_updates_changes_nothing():
+    with_empty, without = network_problem(), network_problem()
+    (first,) = stages(30)
+    outcome = train(with_empty, [first, Stage(name="nothing", steps=0)], [record("distinct_units", 0, 30)])
+    assert outcome.curves["train", "rank"].steps == [0, 30]
+    train(without, [first])
+    np.testing.assert_array_equal(with_empty.values, without.values)
+
+
+def test_a_stage_that_stops_early_hands_its_best_weights_to_the_next():
+    """What follows starts from the weights that were restored, and counts from where the stage ended."""
+    rule, optimizer = EarlyStopping(every=2, patience=3), {"kind": "sgd", "learning_rate": 2.0}
+    alone, both = network_problem(), network_problem()
+    (stopped,) = stages(200, optimizer=optimizer, stopping=rule)
+    outcome = train(alone, [stopped])
+    assert outcome.steps < 200
+    second = Stage(name="second", steps=1, optimizer=SGD(1e-300), batch_size=6)  # too small a step to move anything
+    assert train(both, [stopped, second]).steps == outcome.steps + 1
+    np.testing.assert_array_equal(both.values, alone.values)
+
+
+def test_a_divergence_ends_all_stages():
+    outcome = train(bowl(), stages(10, 20, optimizer=SGD(1e200)), [record("position", *range(31))])
+    assert (outcome.status, outcome.steps) == ("diverged", 1)
+    assert outcome.curves["train", "x"].steps == [0, 1]
+
+
+def test_batch_sizes_and_samplings_may_differ_between_stages():
+    problem, sizes = network_problem(), []
+    first, second = stages(5, 4)
+    second = replace(second, batch_size=10, sampling="epochs")
+    train(problem, [first, second], progress=lambda *_: sizes.append(len(problem.batch[0])))
+    assert sizes == [6] * 5 + [10] * 4
+    order = draw_indices(Streams(6, 0).within("stage-1")("batches"), 40, 4, 10, "epochs")
+    np.testing.assert_array_equal(problem.batch[1], problem.splits["train"].targets[order[-1]])

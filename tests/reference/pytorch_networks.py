@@ -3,6 +3,8 @@
 Whoever imports this is skipped where PyTorch is not installed.
 """
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 
@@ -95,10 +97,10 @@ def weights_and_the_rest(module):
 
 
 def flat(module):
-    """Return the parameters as the engine lays them out: weights, biases, then gain and shift of each layer."""
-    parts = [each.weight.T for each in linears(module)] + [each.bias for each in linears(module)]
-    for each in normalizations(module):
-        parts += [each.weight, each.bias]
+    """Return the parameters as the engine lays them out: weights, then biases, gains and shifts layer by layer."""
+    parts = [each.weight.T for each in linears(module)]
+    for linear, normalization in zip_longest(linears(module), normalizations(module)):
+        parts += [linear.bias, *((normalization.weight, normalization.bias) if normalization else ())]
     return np.concatenate([part.detach().numpy().ravel() for part in parts])
 
 

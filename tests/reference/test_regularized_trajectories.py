@@ -88,7 +88,7 @@ def compare(rule, initializer, activation, parts, dtype):
     values, book_values = actual["values"].copy(), expected["values"].copy()
     assert_close((actual["loss"], values), (expected["loss"], book_values), loose)
     for each in (values, book_values):
-        each[:, hidden_biases()] = 0
+        each[:, hidden_biases(parts)] = 0
     assert_close((actual["loss"], values), (expected["loss"], book_values), limit)
     limits = {"loss after": limit, "means": loose, "variances": limit, "logits": loose}
     for name, bound in limits.items():
@@ -165,16 +165,18 @@ def masks_of(streams, design):
 
 
 def flat(parameters):
-    """Return weights, biases, then gain and shift of each layer, as the engine lays them out."""
-    names = [f"{part}{number}" for part in "Wb" for number in (1, 2, 3)]
-    names += [f"{part}{number}" for number in (1, 2) for part in ("gamma", "beta") if "gamma1" in parameters]
-    return np.concatenate([parameters[name].ravel() for name in names])
+    """Return all weights, then biases, gains and shifts layer by layer, as the engine lays them out."""
+    names = [f"W{number}" for number in (1, 2, 3)]
+    names += [f"{part}{number}" for number in (1, 2, 3) for part in ("b", "gamma", "beta")]
+    return np.concatenate([parameters[name].ravel() for name in names if name in parameters])
 
 
-def hidden_biases():
+def hidden_biases(parts):
     """Return where the biases of the hidden layers lie in the flat parameters."""
     weights = sum(inputs * outputs for _, inputs, outputs in affine_shapes(architecture()))
-    return slice(weights, weights + len(LAYERS) * WIDTH)
+    beside = 3 if PARTS[parts].get("normalization") else 1  # a gain and a shift follow each bias
+    starts = [weights + number * beside * WIDTH for number in range(len(LAYERS))]
+    return np.concatenate([np.arange(start, start + WIDTH) for start in starts])
 
 
 def test_the_masks_of_the_two_forms_differ_by_their_scale_alone():

@@ -20,9 +20,9 @@ from workflow.project import Project, new_project
 USAGE = Path(__file__).with_name("usage.py")
 LOAD = """
 import time
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 clock = time.process_time()
-load_study().batches
+load_study().jobs
 print(time.process_time() - clock)
 """
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,11 @@ from bench.candidates.engine import run_of
 from bench.processes import BenchError
 from bench.summaries import spread
 from bench.work import TASKS, read_data
+from chapter6.engine.measurements import BatchLoss, Evaluation
+from chapter6.engine.run import Record, Run, Schedule
+from chapter6.study.code import training_digest
+from chapter6.study.orders import Trained, TrainingOrder, write_order
+from chapter6.study.taken import Taken
 
 LONGEST_START = 0.3  # seconds
 MOST_MEMORY = 150.0  # MiB
@@ -23,17 +28,11 @@ SAMPLING = 0.005  # seconds
 MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)$")
 
 
-def job(data: str, run: Mapping[str, Any], folder: str) -> list[str]:
+def job(data: str, run: Run, folder: str) -> list[str]:
     """Return the command of a training job of one replicate."""
-    block = {"variant": "bench", "first": 0, "last": 0, "run": run}
-    options = {
-        "--experiment": "bench",
-        "--runs": json.dumps([block]),
-        "--folder": folder,
-        "--seed": "6",
-        "--data": data,
-        "--output": f"{folder}/job.json",
-    }
+    block = Trained("bench", 0, 0, Taken(run), training_digest(run))
+    order = write_order(f"{folder}/order.json", TrainingOrder("bench", 6, (block,)))
+    options = {"--order": order, "--data": data, "--folder": folder, "--output": f"{folder}/job.json"}
     command = Path(sys.executable).with_name("chapter6")
     return [str(command), "train", *(word for option in options.items() for word in option)]
 
@@ -66,7 +65,7 @@ def memory(data: str, steps: int) -> dict[str, Any]:
     The job trains ``steps`` updates with Adam and evaluates on all training and test images. What counts is the
     resident memory of all mappings (libraries included) less the resident pages of the data set's files.
     """
-    record = [{"measure": "batch_loss", "at": {}}, {"measure": {"kind": "evaluation", "splits": ["train", "test"]}}]
+    record = [Record(BatchLoss(), (Schedule(),)), Record(Evaluation())]
     with TemporaryDirectory() as folder:
         process = subprocess.Popen(job(data, _run(data, steps, record), folder), stderr=subprocess.PIPE, text=True)
         largest = {"beyond": 0.0, "mapped": 0.0}
@@ -93,10 +92,8 @@ def measure_jobs(data: str, times: int, steps: int) -> dict[str, Any]:
     return found | {"memory": used | {"limit": MOST_MEMORY, "verdict": verdict}}
 
 
-def _run(data: str, steps: int, record: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    dataset = read_data(data)
-    sizes = {"train": len(dataset.train_images), "test": len(dataset.test_images)}
-    return run_of(TASKS["adam"], steps, sizes, record=record)
+def _run(data: str, steps: int, record: Sequence[Record] | None = None) -> Run:
+    return run_of(TASKS["adam"], steps, len(read_data(data).train_images), record=record)
 
 
 def _finish(command: Sequence[str]) -> None:

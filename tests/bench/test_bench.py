@@ -20,7 +20,7 @@ from bench.candidates.engine import Candidate as Engine
 from bench.candidates.floor import Candidate as Floor
 from bench.processes import ROOT, BenchError, side_by_side
 from bench.rounds import PROOF, Measured, Plan, compare, compare_means, measure
-from bench.startup import memory
+from bench.startup import _resident, memory
 from bench.summaries import TARGETS, Target, fastest, interval_of_median, judge, ratio
 from bench.tables import markdown, write_between
 from bench.work import BATCH, TASKS, WIDTHS
@@ -67,7 +67,7 @@ def quick(data, tmp_path_factory):
     ]
     done = subprocess.run(
         [sys.executable, *command],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "src")])},
         capture_output=True,
         text=True,
         check=False,
@@ -324,10 +324,28 @@ def test_mistakes_are_named(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_memory_beyond_the_data_leaves_out_the_mapped_pages(data):
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system has no /proc/PID/smaps")
+def test_memory_beyond_the_data_leaves_out_the_mapped_pages(tmp_path):
+    """Every page of a mapped file that was written through the map is resident, and so are those of an array."""
+    size, folder = 16, tmp_path.resolve()
+    before, maps = _resident(os.getpid(), str(folder / "data")), []
+    for name in ("data", "data-2"):  # the second only looks like the data
+        (folder / name).mkdir()
+        maps.append(np.memmap(folder / name / "pages", np.uint8, "w+", shape=size * 2**20))
+        maps[-1][:] = 1
+    own = np.ones(size * 2**20, np.uint8)
+    resident, mapped = _resident(os.getpid(), str(folder / "data"))
+    assert before[1] == 0
+    assert mapped == pytest.approx(size, abs=0.1)
+    assert resident - before[0] == pytest.approx(3 * size, abs=size / 2)  # whatever else came or went meanwhile
+    assert own.all()
+
+
+def test_a_job_maps_no_more_than_the_data(data):
     found = memory(data, 20)
     images = sum(file.stat().st_size for file in Path(data).glob("*.npy")) / 2**20
-    assert 0 < found["mapped"] <= images + 0.1
+    assert 0 <= found["mapped"] <= images + 0.1
+    assert found["beyond"] > 10  # Python and NumPy alone take more
 
 
 # --- Growth --------------------------------------------------------------------------------------------------

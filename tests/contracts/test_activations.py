@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from chapter6.engine.activations import Activation
-from engine.small import build
+from chapter6.registry import build
 
-every_activation = pytest.mark.parametrize("kind", Activation.members)
+every_activation = pytest.mark.parametrize("kind", Activation.choices())
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

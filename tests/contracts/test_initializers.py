@@ -5,7 +5,8 @@ import pytest
 
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.streams import Streams
-from engine.small import architecture, build
+from chapter6.registry import build
+from engine.small import architecture
 from reference import textbook
 
 every_initializer = pytest.mark.parametrize("kind", Initializer.members)

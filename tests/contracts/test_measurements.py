@@ -6,7 +6,8 @@ import pytest
 from chapter6.engine.measurements import Measurement
 from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.surfaces import Surface
-from engine.small import build, network_problem
+from chapter6.registry import build
+from engine.small import network_problem
 
 every_measurement = pytest.mark.parametrize("kind", Measurement.members)
 
@@ -14,7 +15,7 @@ every_measurement = pytest.mark.parametrize("kind", Measurement.members)
 def subject_of(kind):
     """Return a problem that the measurement reads, one gradient into its training."""
     subject = Measurement.members[kind].subject
-    candidates = [network_problem(), SurfaceProblem(build(Surface, "bowl"), (-7, 2))]
+    candidates = [network_problem(), SurfaceProblem(build(Surface, "bowl"))]
     problem = next(candidate for candidate in candidates if isinstance(candidate, subject))
     problem.differentiate(1)
     return problem

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.optimizers import Optimizer
-from engine.small import build
+from chapter6.registry import build
 
 every_optimizer = pytest.mark.parametrize("kind", Optimizer.members)
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.surfaces import Surface
-from engine.small import build
+from chapter6.registry import build
 from reference.differences import central_difference
 
 every_surface = pytest.mark.parametrize("kind", Surface.members)

@@ -1,29 +1,34 @@
 """Every combination of batch normalization, dropout and activation."""
 
 from itertools import product
+from typing import get_args, get_type_hints
 
 import pytest
 
 from chapter6.engine.activations import Activation
 from chapter6.engine.layers import BatchNormalization, Dropout
-from engine.small import build
 
 PLACEMENTS = (None, "before", "after")
-DROPOUTS = (None, *Dropout.members)
+FORMS = get_args(get_type_hints(Dropout)["form"])
 
 every_combination = pytest.mark.parametrize(
     ("placement", "dropout", "activation"),
     [
         pytest.param(*each, id="-".join(str(part) for part in each))
-        for each in product(PLACEMENTS, DROPOUTS, Activation.members)
+        for each in product(PLACEMENTS, (None, *FORMS), Activation.choices())
     ],
 )
+
+
+def normalized(placement, **settings):
+    """Return what :func:`engine.small.architecture` takes for batch normalization there."""
+    return {"batch_normalization": BatchNormalization(**settings), "placement": placement}
 
 
 def layers(placement, dropout, activation="relu", ratio=0.3):
     """Return what :func:`engine.small.architecture` takes."""
     return {
         "activation": activation,
-        "batch_normalization": BatchNormalization(placement) if placement else None,
-        "dropout": build(Dropout, {"kind": dropout, "ratio": ratio}) if dropout else None,
+        **(normalized(placement) if placement else {}),
+        "dropout": Dropout(ratio, dropout) if dropout else None,
     }

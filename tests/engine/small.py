@@ -1,16 +1,22 @@
 """Small problems to train, and a way to see every step of a training."""
 
+import dataclasses
+
 import numpy as np
 
 from chapter6.engine.activations import Activation
 from chapter6.engine.examples import Examples, draw_indices
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.network import Architecture
+from chapter6.engine.layers import Dense, Place
+from chapter6.engine.losses import Linear, SoftmaxCrossEntropy
+from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.parameters import Parameters
+from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import NetworkProblem
-from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
-from chapter6.engine.training import train
+from chapter6.engine.training import Stage, train
+from chapter6.registry import build
 
 
 def pictures(count, inputs=12, classes=4, replicate=0):
@@ -27,14 +33,21 @@ def gaussians(count, inputs=12, classes=4):
 
 
 def architecture(inputs=12, hidden=(8, 8), outputs=4, activation="relu", initializer="he", **extras):
-    """Return 12-8-8-4; ``extras`` are batch normalization and dropout."""
+    """Return 12-8-8-4; ``extras`` are batch normalization, its placement and dropout.
+
+    Without ``outputs`` the loss is linear, as it needs no classes.
+    """
     parts = build(Activation, activation), build(Initializer, initializer)
-    return Architecture(inputs, hidden, outputs, *parts, **extras)
+    layers = Perceptron(hidden, outputs, *parts, **extras).layers((inputs,))
+    return Architecture(layers, (inputs,), SoftmaxCrossEntropy() if outputs else Linear())
 
 
-def network_problem(
-    train_split=None, *, steps=20, batch_size=6, dtype=np.float64, regularizer=None, replicate=0, **layers
-):
+def affine_shapes(design):
+    """Return name, inputs and units of every dense layer."""
+    return [(name, *before, *after) for layer, name, before, after in design.walk() if isinstance(layer, Dense)]
+
+
+def network_problem(train_split=None, *, steps=20, batch_size=6, dtype=np.float64, penalty=None, replicate=0, **layers):
     """Return a network of 12-8-8-4 on splits of 40, 23 and 17 examples, ready for ``steps`` updates."""
     splits = {
         "train": train_split or pictures(40),
@@ -43,20 +56,52 @@ def network_problem(
     }
     streams = Streams(6, replicate)
     design = architecture(**layers)
-    indices = draw_indices(streams("batches"), len(splits["train"]), steps, batch_size, "replacement")
-    penalty = build(Regularizer, regularizer) if regularizer else None
-    return NetworkProblem(design, design.initial_parameters(streams, dtype), splits, indices, penalty, streams)
+    penalties = [build(Penalty, penalty)] if penalty else []
+    problem = NetworkProblem(design, design.initial_parameters(streams, dtype), splits, penalties, streams)
+    problem.train_on(draw_indices(streams("batches"), len(splits["train"]), steps, batch_size, "replacement"), streams)
+    return problem
 
 
 def normal_draws(design, replicate=0):
-    """Return the standard-normal draw of every affine layer of :func:`network_problem`."""
+    """Return the standard-normal draw of every dense layer of :func:`network_problem`."""
     streams = Streams(6, replicate)
-    return [streams(f"weights/{name}").standard_normal(shape) for name, *shape in design.affine_shapes]
+    return [streams(f"weights/{name}").standard_normal(shape) for name, *shape in affine_shapes(design)]
 
 
-def build(family, spec):
-    """Build a member from its key or its specification."""
-    return family.build({"kind": spec} if isinstance(spec, str) else spec)
+def place(layer, batch, shape, dtype=np.float64, seed=None, name="only", **how):
+    """Return where ``layer`` alone may be bound, with parameters of its own; ``seed`` is that of its masks.
+
+    Unless ``how`` says otherwise, it learns, gives a gradient back and was lent its input.
+    """
+    parameters = how.pop("parameters", None) or Parameters(layer.slots(name, shape), dtype)
+    how = {"learns": True, "gives_back": True, "is_lent": True} | how
+    rng = None if seed is None else np.random.default_rng(seed)
+    return Place(name, shape, parameters, batch, rng=lambda: rng, **how)
+
+
+def bound(layer, batch, shape, dtype=np.float64, **how):
+    """Return ``layer`` bound to a :func:`place`, and its parameters."""
+    where = place(layer, batch, shape, dtype, **how)
+    return layer.bind(where), where.parameters
+
+
+def required_fields(member):
+    """Return the fields of a dataclass without a default."""
+    unset = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(member) if f.default is unset and f.default_factory is unset]
+
+
+def stage_of(problem, optimizer, steps, **options):
+    """Return a stage of ``steps`` updates on batches of the size that the problem stands ready for."""
+    first = getattr(problem, "members", [problem])[0]
+    size = len(first.batches[0][0]) if hasattr(first, "batches") else 1
+    rule = build(Optimizer, optimizer) if optimizer else None
+    return Stage(**{"steps": steps, "optimizer": rule, "batch_size": size} | options)
+
+
+def trained(problem, optimizer, steps, recordings=(), progress=None, **options):
+    """Train in one stage; return the outcome."""
+    return train(problem, [stage_of(problem, optimizer, steps, **options)], recordings, progress)
 
 
 def watch(problem, optimizer, steps, recordings=(), **options):
@@ -67,5 +112,5 @@ def watch(problem, optimizer, steps, recordings=(), **options):
         losses.append(loss)
         values.append(problem.values.copy())
 
-    outcome = train(problem, build(Optimizer, optimizer), steps, recordings, note, **options)
+    outcome = trained(problem, optimizer, steps, recordings, note, **options)
     return np.array(losses), np.array(values), outcome

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,18 +8,17 @@ from hypothesis import strategies as st
 from chapter6.engine.layers import Dropout, Mask
 from chapter6.engine.network import Network
 from chapter6.engine.streams import Streams
-from engine.combinations import layers
-from engine.small import architecture, build
+from engine.combinations import FORMS, layers
+from engine.small import architecture, bound, place
 from reference import textbook_regularized
 
-every_form = pytest.mark.parametrize("form", Dropout.members)
+every_form = pytest.mark.parametrize("form", FORMS)
 textbook_forms = pytest.mark.parametrize("form", ["standard", "inverted"])
 ratios = st.floats(0, 0.95)
 
 
 def dropout(form, ratio, shape, seed=0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    return Mask(build(Dropout, {"kind": form, "ratio": ratio}), shape, rng, np.dtype(dtype))
+    return bound(Dropout(ratio, form), shape[0], shape[1:], dtype, seed=seed)[0]
 
 
 def on_and_off(form, ratio, shape, seed=0):
@@ -130,13 +131,13 @@ class Drawing:
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
 def test_a_unit_whose_number_equals_the_ratio_stays_on(form, ratio):
     """Numbers lie in [0, 1), so that a ratio of zero switches nothing off."""
-    kind = build(Dropout, {"kind": form, "ratio": ratio})
-    layer = Mask(kind, (2, 3), Drawing(ratio), np.dtype(np.float64))
+    kind = Dropout(ratio, form)
+    layer = kind.bind(replace(place(kind, 2, (3,)), rng=lambda: Drawing(ratio)))
     assert layer.forward(np.ones((2, 3)), training=True).all()
 
 
 def test_training_needs_random_numbers():
-    layer = Mask(build(Dropout, "standard"), (2, 3), None, np.dtype(np.float64))
+    layer, _ = bound(Dropout(), 2, (3,))
     layer.forward(np.ones((2, 3)), training=False)
     with pytest.raises(AssertionError, match="needs random streams"):
         layer.forward(np.ones((2, 3)), training=True)

@@ -12,7 +12,7 @@ from chapter6.engine.optimizers import Adam
 from engine.combinations import layers
 from engine.small import network_problem, watch
 
-SETTINGS = {"dtype": np.float32, "regularizer": "l2", "steps": 50}
+SETTINGS = {"dtype": np.float32, "penalty": "l2", "steps": 50}
 
 ALONE = "from engine import test_isolation; print(test_isolation.digest_of_a_run(**test_isolation.PARTS[{!r}]))"
 PARTS = {

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from chapter6.engine.activations import Activation
-from chapter6.engine.layers import Affine, Nonlinearity
-from chapter6.engine.parameters import Parameters
-from engine.small import build
+from chapter6.engine.initializers import Normal
+from chapter6.engine.layers import Dense
+from chapter6.registry import build
+from engine.small import bound
 from reference import textbook
 
 RNG = np.random.default_rng(0)
@@ -12,9 +13,9 @@ X, UPSTREAM = RNG.standard_normal((5, 3)), RNG.standard_normal((5, 4))
 
 
 def affine(is_first=False):
-    parameters = Parameters(Affine.slots("only", 3, 4), np.float64)
+    layer, parameters = bound(Dense(4), 5, (3,), gives_back=not is_first)
     parameters.values[...] = np.random.default_rng(1).standard_normal(parameters.values.size)
-    return Affine("only", parameters, 5, is_first), parameters
+    return layer, parameters
 
 
 def test_the_affine_layer_equals_the_textbooks():
@@ -57,8 +58,7 @@ def test_a_layer_leaves_its_input_and_its_weights_alone():
 
 def test_sums_of_float32_are_float32():
     """So that a buffer of another type does not go unnoticed where its sums are rounded to float32 in the end."""
-    parameters = Parameters(Affine.slots("only", 3, 50), np.float32)
-    layer = Affine("only", parameters, 100, is_first=True)
+    layer, parameters = bound(Dense(50), 100, (3,), np.float32, gives_back=False)
     upstream = RNG.standard_normal((100, 50)).astype(np.float32)
     layer.forward(RNG.standard_normal((100, 3)).astype(np.float32), training=True)
     layer.backward(upstream)
@@ -67,8 +67,13 @@ def test_sums_of_float32_are_float32():
     assert (expected != upstream.sum(axis=0, dtype=np.float64).astype(np.float32)).any()
 
 
-def test_weights_are_weights_and_biases_are_not():
-    assert [slot.role for slot in Affine.slots("only", 3, 4)] == ["weight", "bias"]
+def test_decay_touches_weights_and_no_biases():
+    slots = Dense(4, Normal(2.0)).slots("only", (3,))
+    assert [(slot.name, slot.shape, slot.decays) for slot in slots] == [
+        ("weights/only", (3, 4), True),
+        ("biases/only", (4,), False),
+    ]
+    assert [slot.initial for slot in slots] == [Normal(2.0), 0.0]
 
 
 def test_buffers_are_reused():
@@ -80,7 +85,7 @@ def test_buffers_are_reused():
 @pytest.mark.parametrize("kind", textbook.ACTIVATIONS)
 def test_a_nonlinearity_equals_the_textbooks_in_place(kind):
     function, slope = textbook.ACTIVATIONS[kind]
-    layer, z, upstream = Nonlinearity(build(Activation, kind)), X.copy(), RNG.standard_normal(X.shape)
+    layer, z, upstream = bound(build(Activation, kind), 5, (3,))[0], X.copy(), RNG.standard_normal(X.shape)
     expected = upstream * slope(X)
     assert layer.forward(z, training=True) is z
     np.testing.assert_allclose(z, function(X), rtol=1e-12)

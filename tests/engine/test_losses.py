@@ -21,7 +21,7 @@ def logits_and_labels(draw, reach):
 
 
 def cross_entropy(logits):
-    return SoftmaxCrossEntropy(*logits.shape, logits.dtype)
+    return SoftmaxCrossEntropy().bind(*logits.shape, logits.dtype)
 
 
 @settings(deadline=None)
@@ -115,7 +115,7 @@ def test_labels_may_be_bytes(dtype):
 def test_the_linear_loss_is_the_mean_dot_product_with_its_direction():
     rng = np.random.default_rng(0)
     outputs, directions = rng.standard_normal((5, 3)), rng.standard_normal((5, 3))
-    loss = Linear(5, 3, outputs.dtype)
+    loss = Linear().bind(5, 3, outputs.dtype)
     value, gradient = loss.value_and_gradient(outputs, directions)
     assert value == loss.value(outputs, directions) == pytest.approx(np.trace(outputs @ directions.T) / 5)
     expected = central_difference(lambda point: loss.value(point, directions), outputs)
@@ -123,5 +123,6 @@ def test_the_linear_loss_is_the_mean_dot_product_with_its_direction():
 
 
 def test_the_linear_loss_sends_back_the_networks_type():
-    _, gradient = Linear(2, 3, np.dtype(np.float32)).value_and_gradient(np.ones((2, 3), np.float32), np.ones((2, 3)))
+    loss = Linear().bind(2, 3, np.dtype(np.float32))
+    _, gradient = loss.value_and_gradient(np.ones((2, 3), np.float32), np.ones((2, 3)))
     assert gradient.dtype == np.float32

@@ -16,7 +16,7 @@ from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.surfaces import Bowl
 from chapter6.engine.training import EarlyStopping
 from engine.combinations import layers
-from engine.small import build, gaussians, network_problem, watch
+from engine.small import affine_shapes, gaussians, network_problem, watch
 from reference.differences import central_difference
 
 
@@ -41,10 +41,10 @@ def test_settings_that_an_experiment_leaves_out_are_those_of_the_published_resul
     assert Misalignment() == Misalignment(half_width=10.0, half_height=5.0, points=200, degrees=30.0)
     assert BatchLoss() == BatchLoss(after_update=False)
     assert Evaluation() == Evaluation(splits=("train", "test"))
-    assert BatchNormalization() == BatchNormalization("before", momentum=0.9, epsilon=10e-7)
+    assert BatchNormalization() == BatchNormalization(momentum=0.9, epsilon=10e-7)
     assert EarlyStopping() == EarlyStopping(every=10, patience=10)
-    for kind in Dropout.members:
-        assert build(Dropout, kind) == build(Dropout, {"kind": kind, "ratio": 0.5})
+    assert Dropout() == Dropout(ratio=0.5, form="standard")
+    assert Bowl() == Bowl(start=(-7.0, 2.0), elongation=20.0)
 
 
 def test_two_spreads_tell_units_that_differ_from_units_that_inform():
@@ -137,7 +137,7 @@ def test_gradient_norms_are_those_of_the_mean_loss_over_the_examples():
     problem = network_problem(gaussians(40), activation="tanh")
     readings = read(Gradients(examples=9), problem)
     x, labels = next(problem.splits["train"].chunks(9, np.float64))
-    for name, _, _ in problem.architecture.affine_shapes:
+    for name, _, _ in affine_shapes(problem.architecture):
         weights = problem.parameters.value_of[f"weights/{name}"]
         slope = central_difference(lambda _: problem.evaluator(9).loss(x, labels), weights)
         assert readings[f"gradient_norm/{name}"] == pytest.approx(np.sqrt((slope**2).sum()), rel=1e-7)
@@ -192,7 +192,7 @@ def test_evaluation_reads_the_splits_it_was_given():
 
 
 def test_position_reads_the_point():
-    readings = read(Position(), SurfaceProblem(Bowl(), (-3.0, 4.0)))
+    readings = read(Position(), SurfaceProblem(Bowl(start=(-3.0, 4.0))))
     assert readings == {"x": -3, "y": 4, "height": 9 / 20 + 16, "distance": 5}
 
 
@@ -200,21 +200,21 @@ def test_misalignment_is_the_angle_past_the_minimum():
     """At (10, 5) the gradient is (1, 10) and the minimum lies along (10, 5); the other corners mirror it."""
     angle = np.degrees(np.arctan2(10, 1) - np.arctan2(5, 10))
     corners = Misalignment(points=2, degrees=angle - 0.1)
-    readings = read(corners, SurfaceProblem(Bowl(), (0.0, 0.0)))
+    readings = read(corners, SurfaceProblem(Bowl(start=(0.0, 0.0))))
     assert readings == pytest.approx({"angle": angle, "misaligned_share": 1})
     beyond = Misalignment(points=2, degrees=angle + 0.1)
-    assert read(beyond, SurfaceProblem(Bowl(), (0.0, 0.0)))["misaligned_share"] == 0
+    assert read(beyond, SurfaceProblem(Bowl(start=(0.0, 0.0))))["misaligned_share"] == 0
 
 
 def test_misalignment_covers_the_whole_window():
     """Of nine points four corners are misaligned alike, four on the axes not at all; the minimum counts for none."""
     angle = np.degrees(np.arctan2(10, 1) - np.arctan2(5, 10))
-    readings = read(Misalignment(points=3, degrees=10.0), SurfaceProblem(Bowl(), (0.0, 0.0)))
+    readings = read(Misalignment(points=3, degrees=10.0), SurfaceProblem(Bowl(start=(0.0, 0.0))))
     assert readings == pytest.approx({"angle": angle / 2, "misaligned_share": 1 / 2})
 
 
 def test_an_angle_equal_to_the_limit_is_not_misaligned():
-    problem = SurfaceProblem(Bowl(), (0.0, 0.0))
+    problem = SurfaceProblem(Bowl(start=(0.0, 0.0)))
     angle = read(Misalignment(points=2), problem)["angle"]
     assert read(Misalignment(points=2, degrees=angle), problem)["misaligned_share"] == 0
 
@@ -222,28 +222,30 @@ def test_an_angle_equal_to_the_limit_is_not_misaligned():
 class Hill:
     """What falls away from the origin on all sides: the opposite of a surface of section 6.1."""
 
+    start = (1.0, 1.0)
+
     def gradient(self, x, y):
         return -x, -y
 
 
 def test_a_gradient_straight_away_from_the_minimum_is_misaligned_by_180_degrees():
     """Rounding takes some cosines below -1."""
-    readings = read(Misalignment(points=20), SurfaceProblem(Hill(), (1.0, 1.0)))
+    readings = read(Misalignment(points=20), SurfaceProblem(Hill()))
     assert readings == {"angle": 180, "misaligned_share": 1}
 
 
 def test_a_round_bowl_is_aligned_everywhere():
-    readings = read(Misalignment(points=20), SurfaceProblem(Bowl(elongation=1.0), (1.0, 1.0)))
+    readings = read(Misalignment(points=20), SurfaceProblem(Bowl(elongation=1.0, start=(1.0, 1.0))))
     assert readings == pytest.approx({"angle": 0, "misaligned_share": 0}, abs=1e-5)
 
 
 def test_most_of_the_books_bowl_is_misaligned():
-    readings = read(Misalignment(), SurfaceProblem(Bowl(), (-7.0, 2.0)))
+    readings = read(Misalignment(), SurfaceProblem(Bowl()))
     assert readings["angle"] > 30
     assert 0.5 < readings["misaligned_share"] < 1
 
 
 def test_a_grid_through_the_minimum_has_an_angle():
     """At the minimum itself the gradient has no direction; an odd number of points puts one there."""
-    readings = read(Misalignment(points=21), SurfaceProblem(Bowl(), (-7.0, 2.0)))
+    readings = read(Misalignment(points=21), SurfaceProblem(Bowl()))
     assert readings["angle"] > 30

@@ -1,27 +1,31 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.activations import Activation
+from chapter6.engine.activations import Activation, ReLU, Tanh
 from chapter6.engine.examples import Examples
-from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import BatchNormalization
-from chapter6.engine.network import Network
-from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.initializers import Initializer, Zeros
+from chapter6.engine.layers import BatchNormalization, Dense, Dropout, Flatten
+from chapter6.engine.network import Architecture, Network, Perceptron
+from chapter6.engine.penalties import Penalty
 from chapter6.engine.streams import Streams
-from engine.small import architecture, build, network_problem, pictures
+from chapter6.registry import StudyError, build
+from engine.combinations import normalized
+from engine.small import affine_shapes, architecture, network_problem, pictures
 from reference import textbook
 from reference.differences import central_difference
 
-every_activation = pytest.mark.parametrize("activation", Activation.members)
+every_activation = pytest.mark.parametrize("activation", Activation.choices())
 every_initializer = pytest.mark.parametrize("initializer", Initializer.members)
 
 widths = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
 small = st.integers(2, 5)
 
 
-def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer=None, **extras):
+def random_problem(seed, inputs, hidden, outputs, batch, activation, penalty=None, **extras):
     """Return a problem with random biases whose every pre-activation is a clear step from a kink at zero."""
     rng = np.random.default_rng(seed)
     width = outputs or hidden[-1]
@@ -35,7 +39,7 @@ def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer
         hidden=hidden,
         outputs=outputs,
         activation=activation,
-        regularizer=regularizer,
+        penalty=penalty,
         **extras,
     )
     problem.values += 0.3 * rng.standard_normal(problem.values.size)
@@ -47,10 +51,13 @@ def random_problem(seed, inputs, hidden, outputs, batch, activation, regularizer
 def nearest_kink(problem):
     """Return the smallest magnitude of a hidden pre-activation."""
     x, smallest = problem.batches[0][0], np.inf
-    for name, _ in zip(problem.architecture.affine_shapes, problem.architecture.hidden, strict=False):
-        x = textbook.affine(x, *(problem.parameters.value_of[f"{part}/{name[0]}"] for part in ("weights", "biases")))
-        smallest = min(smallest, np.abs(x).min())
-        problem.architecture.activation.forward(x)
+    for layer, name, *_ in problem.architecture.walk():
+        if isinstance(layer, Dense):
+            views = [problem.parameters.value_of[f"{part}/{name}"] for part in ("weights", "biases")]
+            x = textbook.affine(x, *views)
+        elif isinstance(layer, Activation):
+            smallest = min(smallest, np.abs(x).min())
+            layer.forward(x)
     return smallest
 
 
@@ -68,12 +75,12 @@ def test_the_gradient_of_the_whole_network_is_exact(activation, seed, inputs, hi
     assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, activation))
 
 
-@pytest.mark.parametrize("regularizer", Regularizer.members)
+@pytest.mark.parametrize("penalty", Penalty.members)
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), small, widths, small, small)
-def test_the_gradient_with_a_penalty_is_exact(regularizer, seed, inputs, hidden, outputs, batch):
-    penalty = {"kind": regularizer, "strength": 0.1}
-    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, "tanh", penalty))
+def test_the_gradient_with_a_penalty_is_exact(penalty, seed, inputs, hidden, outputs, batch):
+    strong = {"kind": penalty, "strength": 0.1}
+    assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, "tanh", strong))
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
@@ -81,8 +88,8 @@ def test_the_gradient_with_a_penalty_is_exact(regularizer, seed, inputs, hidden,
 @given(st.integers(0, 10**6), small, widths, small, st.integers(3, 6))
 def test_the_gradient_through_batch_normalization_is_exact(placement, seed, inputs, hidden, outputs, batch):
     """Of tanh, which has no kink; the running averages that each pass moves play no part in training."""
-    normalization = BatchNormalization(placement, epsilon=0.1)  # a smaller one bends too sharply for differences
-    problem = random_problem(seed, inputs, hidden, outputs, batch, "tanh", batch_normalization=normalization)
+    normalization = normalized(placement, epsilon=0.1)  # a smaller one bends too sharply for differences
+    problem = random_problem(seed, inputs, hidden, outputs, batch, "tanh", **normalization)
     assert_gradient_is_exact(problem, atol=1e-7)
 
 
@@ -146,19 +153,19 @@ def test_a_loss_equals_the_loss_of_its_differentiation():
 
 
 def test_layers_are_named_from_the_first_hidden_one():
-    assert list(architecture(12, (8, 5), 4).affine_shapes) == [
+    assert affine_shapes(architecture(12, (8, 5), 4)) == [
         ("layer-1", 12, 8),
         ("layer-2", 8, 5),
         ("layer-3", 5, 4),
     ]
-    assert [name for name, _, _ in architecture(12, (8, 5), 0).affine_shapes] == ["layer-1", "layer-2"]
+    assert [name for name, _, _ in affine_shapes(architecture(12, (8, 5), 0))] == ["layer-1", "layer-2"]
 
 
 @every_initializer
 def test_weights_are_initialized_and_biases_are_zero(initializer):
     design = architecture(initializer=initializer)
     parameters = design.initial_parameters(Streams(6, 0), np.float32)
-    for name, *shape in design.affine_shapes:
+    for name, *shape in affine_shapes(design):
         draw = Streams(6, 0)(f"weights/{name}").standard_normal(shape)
         expected = build(Initializer, initializer).weights(draw).astype(np.float32)
         np.testing.assert_array_equal(parameters.value_of[f"weights/{name}"], expected)
@@ -172,3 +179,87 @@ def test_without_an_output_layer_the_outputs_are_the_last_activations():
     assert outputs.shape == (3, 5)
     assert outputs.min() > 0
     assert outputs.max() < 1
+
+
+# --- Layers and their short form ----------------------------------------------------------------------------------
+
+perceptrons = st.builds(
+    Perceptron,
+    st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
+    st.integers(0, 5),
+    st.sampled_from([member() for member in Activation.choices().values()]),
+    st.sampled_from([member() for member in Initializer.members.values()]),
+    st.sampled_from([None, BatchNormalization(), BatchNormalization(0.5)]),
+    st.just("before"),
+    st.sampled_from([None, Dropout(0.2), Dropout(0.3, "inverted")]),
+)
+shapes = st.sampled_from([(12,), (1, 28, 28), (3, 4)])
+
+
+@given(perceptrons, shapes, st.sampled_from(["before", "after"]))
+def test_the_short_form_of_its_layers_is_the_perceptron(perceptron, shape, placement):
+    """The placement counts only where there is something to place."""
+    if perceptron.batch_normalization:
+        perceptron = replace(perceptron, placement=placement)
+    assert Perceptron.of(perceptron.layers(shape), shape) == perceptron
+
+
+@given(
+    st.lists(st.sampled_from([Dense(3), Dense(4, Zeros()), ReLU(), Tanh(), Flatten(), Dropout()]), max_size=6), shapes
+)
+def test_layers_that_have_a_short_form_are_its_layers(layers, shape):
+    short = Perceptron.of(layers, shape)
+    assert short is None or short.layers(shape) == tuple(layers)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [],
+        [Dense(3)],
+        [ReLU()],
+        [Dense(3), Dense(4)],
+        [Dense(3), ReLU(), Dense(3), Tanh(), Dense(4)],
+        [Dense(3), ReLU(), Dense(4, Zeros())],
+        [Dense(3), ReLU(), Dropout(0.2), Dense(3), ReLU(), Dropout(0.3), Dense(4)],
+        [Dense(3), Dropout(), ReLU(), Dense(4)],
+        [Flatten(), Dense(3), ReLU(), Dense(4)],
+    ],
+    ids=lambda layers: "-".join(layer.key for layer in layers) or "none",
+)
+def test_layers_without_a_short_form_have_none(layers):
+    assert Perceptron.of(layers, (12,)) is None
+
+
+@given(perceptrons, shapes)
+def test_the_shapes_of_a_perceptron_follow_its_widths(perceptron, shape):
+    design = Architecture(perceptron.layers(shape), shape)
+    assert design.output_shape == (perceptron.outputs or perceptron.hidden[-1],)
+    assert design.size == sum(np.prod(slot.shape) for slot in design.slots())
+    names = [name for name, *_ in affine_shapes(design)]
+    assert names == [f"layer-{number}" for number in range(1, len(names) + 1)]
+
+
+def test_a_dense_layer_on_an_image_is_refused_with_what_to_do():
+    design = Architecture((ReLU(), Dense(10)), (1, 28, 28))
+    message = r"^layer 2 \(dense\) needs a flat input, gets 1 x 28 x 28: put flatten before it$"
+    for look in (lambda: list(design.walk()), design.slots, lambda: design.output_shape, lambda: design.size):
+        with pytest.raises(StudyError, match=message):
+            look()
+    assert Architecture((Flatten(), ReLU(), Dense(10)), (1, 28, 28)).output_shape == (10,)
+
+
+def test_a_layer_is_numbered_by_its_place_and_named_by_the_last_one_with_weights():
+    layers = (Flatten(), ReLU(), Dense(3), BatchNormalization(), Dropout(), Dense(4), Tanh())
+    names = [name for _, name, *_ in Architecture(layers, (2, 2)).walk()]
+    assert names == ["layer-0", "layer-0", "layer-1", "layer-1", "layer-1", "layer-2", "layer-2"]
+    with pytest.raises(StudyError, match=r"layer 2 \(batch_normalization\) needs a flat input, gets 2 x 2:"):
+        Architecture((ReLU(), BatchNormalization()), (2, 2)).slots()
+
+
+def test_images_may_come_as_rows_or_in_their_shape():
+    design = Architecture((Flatten(), Dense(4)), (1, 3, 4))
+    network = Network(design, design.initial_parameters(Streams(6, 0), np.float64), 5)
+    x = next(pictures(5).chunks(5, np.float64))[0]
+    rows = network.forward(x).copy()
+    np.testing.assert_array_equal(network.forward(x.reshape(5, 1, 3, 4)), rows)

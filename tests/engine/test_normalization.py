@@ -3,9 +3,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.layers import BatchNormalization, Normalization
-from chapter6.engine.parameters import Parameters
-from engine.small import network_problem
+from chapter6.engine.layers import BatchNormalization
+from chapter6.engine.parameters import Slot
+from engine.combinations import normalized
+from engine.small import bound, network_problem
 from reference import textbook_regularized
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -16,9 +17,14 @@ X, UPSTREAM = 3 + 2 * RNG.standard_normal((7, 4)), RNG.standard_normal((7, 4))
 
 def normalization(batch=7, width=4, dtype=np.float64, **settings):
     """Return a layer with gains and shifts of its own, and its parameters."""
-    parameters = Parameters(BatchNormalization.slots("only", width), dtype)
+    layer, parameters = bound(BatchNormalization(**settings), batch, (width,), dtype)
     parameters.values[...] = np.random.default_rng(1).standard_normal(2 * width)
-    return Normalization(BatchNormalization(**settings), "only", parameters, batch), parameters
+    return layer, parameters
+
+
+def another(parameters, batch=7, **how):
+    """Return another layer of the same parameters."""
+    return bound(BatchNormalization(), batch, (4,), parameters=parameters, **how)[0]
 
 
 def gain_and_shift(parameters):
@@ -85,7 +91,7 @@ def test_evaluation_treats_every_row_alone():
     layer, parameters = normalization()
     layer.forward(X, training=True)
     together = layer.forward(X, training=False).copy()
-    alone = Normalization(BatchNormalization(), "only", parameters, 1)
+    alone = another(parameters, 1)
     rows = [alone.forward(X[row : row + 1], training=False).copy() for row in range(len(X))]
     np.testing.assert_allclose(np.concatenate(rows), together, rtol=1e-14)
 
@@ -94,12 +100,12 @@ def test_a_layer_that_looks_on_leaves_no_trace():
     layer, parameters = normalization()
     layer.forward(X, training=True)
     before = {name: array.copy() for name, array in parameters.statistics.items()}
-    onlooker = Normalization(BatchNormalization(), "only", parameters, 7, learns=False)
+    onlooker = another(parameters, learns=False)
     other = RNG.standard_normal((7, 4))
     np.testing.assert_array_equal(onlooker.forward(other, training=True), layer.forward(other, training=True))
     layer, parameters = normalization()
     layer.forward(X, training=True)
-    Normalization(BatchNormalization(), "only", parameters, 7, learns=False).forward(other, training=True)
+    another(parameters, learns=False).forward(other, training=True)
     for name, array in before.items():
         np.testing.assert_array_equal(parameters.statistics[name], array)
 
@@ -107,7 +113,7 @@ def test_a_layer_that_looks_on_leaves_no_trace():
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_networks_of_one_set_of_parameters_share_their_averages(placement):
     """What training moves, evaluation reads, whatever the batch size."""
-    problem = network_problem(batch_normalization=BatchNormalization(placement))
+    problem = network_problem(**normalized(placement))
     evaluator = problem.evaluator(5)
     x = problem.splits["test"].images[:5] / 255
     before = evaluator.forward(x).copy()
@@ -153,9 +159,9 @@ def test_sums_of_float32_are_float32():
 
 def test_gains_and_shifts_are_no_weights():
     """So no penalty acts on them."""
-    assert [slot.role for slot in BatchNormalization.slots("only", 4)] == ["gain", "bias"]
-    plain, normalized = network_problem(), network_problem(batch_normalization=BatchNormalization())
-    assert normalized.parameters.decayed == plain.parameters.decayed
+    assert BatchNormalization().slots("only", (4,)) == [Slot("gains/only", (4,), 1.0), Slot("shifts/only", (4,))]
+    plain, with_gains = network_problem(), network_problem(**normalized("before"))
+    assert with_gains.parameters.decayed == plain.parameters.decayed
 
 
 def test_before_any_batch_evaluation_is_finite():

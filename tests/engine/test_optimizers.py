@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSProp
-from engine.small import build
+from chapter6.registry import build
 from reference import textbook
 
 

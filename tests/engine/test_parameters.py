@@ -2,34 +2,35 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chapter6.engine.initializers import He
 from chapter6.engine.parameters import Parameters, Slot
 
 SLOTS = [
-    Slot("weights/1", (3, 2)),
-    Slot("biases/1", (2,), "bias"),
-    Slot("gains/1", (2,), "gain"),
-    Slot("weights/2", (2, 4)),
-    Slot("biases/2", (4,), "bias"),
+    Slot("weights/1", (3, 2), decays=True),
+    Slot("biases/1", (2,)),
+    Slot("gains/1", (2,), 1.0),
+    Slot("weights/2", (2, 4), He(), decays=True),
+    Slot("biases/2", (4,)),
 ]
 
 
 @st.composite
 def slot_lists(draw):
     shapes = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
-    kinds = draw(st.lists(st.tuples(shapes, st.sampled_from(["weight", "bias", "gain"])), min_size=1, max_size=6))
-    return [Slot(f"slot-{number}", shape, role) for number, (shape, role) in enumerate(kinds)]
+    kinds = draw(st.lists(st.tuples(shapes, st.sampled_from([0.0, 1.0, He()]), st.booleans()), min_size=1, max_size=6))
+    return [Slot(f"slot-{number}", *kind) for number, kind in enumerate(kinds)]
 
 
 @settings(deadline=None)
 @given(slot_lists())
 def test_weights_come_first_and_nothing_is_lost(slots):
     parameters = Parameters(slots, np.float32)
-    roles = [slot.role for slot in parameters.slots]
-    weights = roles.count("weight")
-    assert roles[:weights] == ["weight"] * weights
+    decays = [slot.decays for slot in parameters.slots]
+    weights = sum(decays)
+    assert decays == [True] * weights + [False] * (len(slots) - weights)
     assert sorted(slot.name for slot in parameters.slots) == sorted(slot.name for slot in slots)
     assert parameters.values.size == parameters.gradient.size == sum(int(np.prod(slot.shape)) for slot in slots)
-    assert parameters.decayed == sum(slot.size for slot in slots if slot.role == "weight")
+    assert parameters.decayed == sum(slot.size for slot in slots if slot.decays)
 
 
 @settings(deadline=None)
@@ -63,7 +64,7 @@ def test_the_decayed_slice_is_the_weights_alone():
     assert (parameters.value_of["gains/1"] == 1).all()
 
 
-def test_gains_start_at_one_and_the_rest_at_zero():
+def test_slots_start_at_their_number_and_what_is_drawn_at_zero():
     parameters = Parameters(SLOTS, np.float32)
     assert parameters.values.sum() == (parameters.value_of["gains/1"] == 1).sum() == 2
     assert not parameters.gradient.any()

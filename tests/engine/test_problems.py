@@ -4,20 +4,19 @@ import pytest
 from chapter6.engine import problems
 from chapter6.engine.examples import draw_indices
 from chapter6.engine.network import Network
-from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem
-from chapter6.engine.regularizers import Regularizer
 from chapter6.engine.streams import Streams
-from chapter6.engine.training import train
+from chapter6.registry import build
 from engine.combinations import layers
-from engine.small import build, network_problem, pictures, watch
+from engine.small import affine_shapes, network_problem, pictures, trained, watch
 from reference import textbook
 
 
 def flat_to_textbook(problem):
     """Return the parameters under the textbook's names."""
     views = problem.parameters.value_of
-    names = [name for name, _, _ in problem.architecture.affine_shapes]
+    names = [name for name, _, _ in affine_shapes(problem.architecture)]
     weights = {f"W{number}": views[f"weights/{name}"] for number, name in enumerate(names, 1)}
     return weights | {f"b{number}": views[f"biases/{name}"] for number, name in enumerate(names, 1)}
 
@@ -43,23 +42,35 @@ def test_evaluation_weighs_the_last_chunk_by_its_size():
 
 
 def test_evaluation_leaves_out_the_penalty():
-    with_penalty = network_problem(regularizer={"kind": "l2", "strength": 1.0})
+    with_penalty = network_problem(penalty={"kind": "l2", "strength": 1.0})
     assert with_penalty.evaluate("test") == network_problem().evaluate("test")
 
 
-@pytest.mark.parametrize("regularizer", Regularizer.members)
-def test_a_penalty_adds_itself_to_the_loss_and_its_gradient_to_the_weights_alone(regularizer):
-    plain, penalized = network_problem(), network_problem(regularizer=regularizer)
-    penalty = build(Regularizer, regularizer)
+@pytest.mark.parametrize("penalty", Penalty.members)
+def test_a_penalty_adds_itself_to_the_loss_and_its_gradient_to_the_weights_alone(penalty):
+    plain, penalized = network_problem(), network_problem(penalty=penalty)
+    rule = build(Penalty, penalty)
     weights = plain.values[: plain.parameters.decayed]
-    assert penalized.differentiate(1) - plain.differentiate(1) == pytest.approx(penalty.penalty(weights), rel=1e-10)
-    penalty.add_gradient(weights, plain.gradient[: weights.size])
+    assert penalized.differentiate(1) - plain.differentiate(1) == pytest.approx(rule.value(weights), rel=1e-10)
+    rule.add_gradient(weights, plain.gradient[: weights.size])
     np.testing.assert_allclose(penalized.gradient, plain.gradient, rtol=1e-12)
 
 
-@pytest.mark.parametrize("regularizer", [None, *Regularizer.members])
-def test_the_loss_after_an_update_is_that_of_the_batch_under_the_new_weights(regularizer):
-    problem = network_problem(regularizer=regularizer)
+def test_penalties_of_a_list_add_up():
+    both, plain = network_problem(), network_problem()
+    both.penalties = rules = [build(Penalty, kind) for kind in Penalty.members]
+    weights = plain.values[: plain.parameters.decayed]
+    added = sum(rule.value(weights) for rule in rules)
+    assert both.differentiate(1) - plain.differentiate(1) == pytest.approx(added, rel=1e-10)
+    assert both.loss_after_update() - plain.loss_after_update() == pytest.approx(added, rel=1e-10)
+    for rule in rules:
+        rule.add_gradient(weights, plain.gradient[: weights.size])
+    np.testing.assert_allclose(both.gradient, plain.gradient, rtol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", [None, *Penalty.members])
+def test_the_loss_after_an_update_is_that_of_the_batch_under_the_new_weights(penalty):
+    problem = network_problem(penalty=penalty)
     before = problem.differentiate(3)
     assert problem.batch_loss == problem.loss_after_update() == before
     problem.values *= 1.5
@@ -123,7 +134,7 @@ def test_an_evaluator_is_kept_for_its_size_and_leaves_the_training_batch_alone()
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_float_has_the_networks_type(dtype):
-    problem = network_problem(dtype=dtype, regularizer="l2")
+    problem = network_problem(dtype=dtype, penalty="l2")
     assert type(problem.differentiate(1)) is float
     assert problem.dtype == problem.values.dtype == problem.gradient.dtype == problem.batch[0].dtype == dtype
     assert problem.evaluator(6).forward(problem.batch[0]).dtype == dtype
@@ -140,17 +151,17 @@ def ensemble(count, dtype=np.float64, **layers):
         parameters = alone[replicate].architecture.initial_parameters(
             Streams(6, replicate), dtype, (values[window], gradient[window])
         )
-        indices = draw_indices(Streams(6, replicate)("batches"), 40, 20, 6, "replacement")
-        members.append(NetworkProblem(alone[0].architecture, parameters, alone[0].splits, indices))
+        member = NetworkProblem(alone[0].architecture, parameters, alone[0].splits, streams=Streams(6, replicate))
+        member.train_on(draw_indices(Streams(6, replicate)("batches"), 40, 20, 6, "replacement"))
+        members.append(member)
     return EnsembleProblem(members, values, gradient), alone
 
 
 def test_an_ensemble_trains_each_member_as_if_alone():
     together, alone = ensemble(3)
-    optimizer = build(Optimizer, "adam")
     watch(together, "adam", 20)
     for problem in alone:
-        train(problem, optimizer, 20)
+        trained(problem, "adam", 20)
     np.testing.assert_array_equal(together.values, np.concatenate([problem.values for problem in alone]))
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.activations import Activation
+from chapter6.engine.activations import Activation, Nonlinearity
 from chapter6.engine.examples import Examples
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import Affine, Layer, Mask, Nonlinearity, Normalization
+from chapter6.engine.layers import BoundDense, BoundLayer, Mask, Normalization
 from chapter6.engine.losses import SoftmaxCrossEntropy
 from chapter6.engine.network import Network
 from chapter6.engine.optimizers import Optimizer
@@ -23,10 +23,10 @@ widths = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
 small = st.integers(2, 5)
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 every_placement = pytest.mark.parametrize("placement", PLACEMENTS)
-every_activation = pytest.mark.parametrize("activation", Activation.members)
+every_activation = pytest.mark.parametrize("activation", Activation.choices())
 
 
-class Spy(Layer):
+class Spy(BoundLayer):
     """A layer that keeps what it was given."""
 
     def __init__(self, layer):
@@ -121,14 +121,14 @@ def test_a_loss_is_that_of_evaluation_unless_training_is_asked_for(parts):
 @pytest.mark.parametrize(
     ("placement", "order"),
     [
-        (None, [Affine, Nonlinearity, Mask]),
-        ("before", [Affine, Normalization, Nonlinearity, Mask]),
-        ("after", [Affine, Nonlinearity, Normalization, Mask]),
+        (None, [BoundDense, Nonlinearity, Mask]),
+        ("before", [BoundDense, Normalization, Nonlinearity, Mask]),
+        ("after", [BoundDense, Nonlinearity, Normalization, Mask]),
     ],
 )
 def test_normalization_stands_before_or_after_the_activation_and_dropout_last(placement, order):
     network = network_problem(**layers(placement, "standard")).evaluator(6)
-    assert [type(layer) for layer in network.layers] == [*order, *order, Affine]
+    assert [type(layer) for layer in network.layers] == [*order, *order, BoundDense]
 
 
 @both_types
@@ -136,9 +136,9 @@ def test_the_loss_is_computed_in_the_networks_type(dtype):
     problem = network_problem(dtype=dtype)
     loss, labels = problem.differentiate(1), problem.batch[1]
     logits = problem.evaluator(6).forward(problem.batch[0])
-    assert loss == SoftmaxCrossEntropy(6, 4, np.dtype(dtype)).value(logits, labels)
+    assert loss == SoftmaxCrossEntropy().bind(6, 4, np.dtype(dtype)).value(logits, labels)
     if dtype == np.float32:
-        assert loss != SoftmaxCrossEntropy(6, 4, np.dtype(np.float64)).value(logits, labels)
+        assert loss != SoftmaxCrossEntropy().bind(6, 4, np.dtype(np.float64)).value(logits, labels)
 
 
 @both_types

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.streams import Streams
-from engine.small import architecture, normal_draws
+from engine.small import affine_shapes, architecture, normal_draws
 
 
 def numbers(seed, replicate, purpose):
@@ -50,7 +50,7 @@ def test_variants_share_the_draws_of_their_weights(one, other, ratio):
     first, second = (
         architecture(initializer=kind).initial_parameters(Streams(6, 4), np.float64) for kind in (one, other)
     )
-    for name, inputs, _ in architecture().affine_shapes:
+    for name, inputs, _ in affine_shapes(architecture()):
         scale = ratio * (np.sqrt(inputs) if one == "normal" else 1)
         weights = first.value_of[f"weights/{name}"]
         np.testing.assert_allclose(weights, scale * second.value_of[f"weights/{name}"], rtol=1e-14)

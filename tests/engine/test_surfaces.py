@@ -11,7 +11,7 @@ BOOK = {"sgd": 0.95, "momentum": 0.1, "nesterov": 0.1, "adagrad": 1.5, "rmsprop"
 
 
 def path(kind, learning_rate, steps=30):
-    problem = SurfaceProblem(Bowl(), START)
+    problem = SurfaceProblem(Bowl(start=START))
     _, points, _ = watch(problem, {"kind": kind, "learning_rate": learning_rate}, steps)
     return points
 
@@ -53,7 +53,7 @@ def test_the_bowl_is_the_books_function():
 
 
 def test_a_point_on_a_surface_is_float64_and_knows_its_height():
-    problem = SurfaceProblem(Bowl(), START)
+    problem = SurfaceProblem(Bowl(start=START))
     assert problem.values.dtype == problem.gradient.dtype == np.float64
     assert problem.differentiate(1) == 6.45
     assert problem.gradient == pytest.approx((-0.7, 4))

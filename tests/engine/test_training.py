@@ -1,13 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from chapter6.engine.examples import draw_indices
 from chapter6.engine.layers import BatchNormalization, Dropout
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
 from chapter6.engine.optimizers import SGD, Optimizer
 from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
+from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Bowl
-from chapter6.engine.training import EarlyStopping, Recording, train
-from engine.small import build, network_problem, watch
+from chapter6.engine.training import EarlyStopping, Recording, Stage, train
+from chapter6.registry import StudyError, build
+from engine.small import network_problem, trained, watch
 
 NETWORK_MEASUREMENTS = [
     kind for kind, member in Measurement.members.items() if issubclass(NetworkProblem, member.subject)
@@ -18,9 +23,9 @@ SURFACE_MEASUREMENTS = [
 
 EXTRAS = {
     "plain": {},
-    "l2": {"regularizer": "l2"},
+    "l2": {"penalty": "l2"},
     "batch-normalization": {"batch_normalization": BatchNormalization()},
-    "dropout": {"dropout": Dropout.build({"kind": "standard", "ratio": 0.2})},
+    "dropout": {"dropout": Dropout(0.2)},
 }
 
 
@@ -35,11 +40,11 @@ def assert_same_state(problem, other):
 
 
 def bowl():
-    return SurfaceProblem(Bowl(), (-7.0, 2.0))
+    return SurfaceProblem(Bowl())
 
 
 def test_a_step_counts_completed_updates():
-    outcome = train(bowl(), SGD(0.95), 5, [record("position", 0, 2, 5)])
+    outcome = trained(bowl(), SGD(0.95), 5, [record("position", 0, 2, 5)])
     curve = outcome.curves["train", "x"]
     assert (outcome.status, outcome.steps) == ("finished", 5)
     assert curve.steps == [0, 2, 5]
@@ -47,7 +52,7 @@ def test_a_step_counts_completed_updates():
 
 
 def test_nothing_is_recorded_after_the_last_update():
-    outcome = train(bowl(), SGD(), 3, [record("position", 3, 4, 100)])
+    outcome = trained(bowl(), SGD(), 3, [record("position", 3, 4, 100)])
     assert outcome.curves["train", "x"].steps == [3]
 
 
@@ -63,21 +68,23 @@ def test_the_loss_of_the_training_pass_stands_one_step_earlier():
         assert curve.values[step] == fresh.differentiate(step + 1)
 
 
-@pytest.mark.parametrize("regularizer", [None, "l2"])
-def test_the_loss_after_the_update_is_a_second_forward_pass_of_the_same_batch(regularizer):
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_the_loss_after_the_update_is_a_second_forward_pass_of_the_same_batch(penalty):
     steps = 6
     after = record(BatchLoss(after_update=True), *range(1, steps + 1))
-    _, values, outcome = watch(network_problem(regularizer=regularizer), "sgd", steps, [after])
+    _, values, outcome = watch(network_problem(penalty=penalty), "sgd", steps, [after])
     curve = outcome.curves["batch", "loss"]
     assert curve.steps == list(range(1, steps + 1))
     for step, loss in zip(curve.steps, curve.values, strict=True):
-        fresh = network_problem(regularizer=regularizer)
+        fresh = network_problem(penalty=penalty)
         fresh.values[...] = values[step - 1]
         assert loss == fresh.differentiate(step)
 
 
 def test_measurements_of_one_moment_share_it():
-    outcome = train(network_problem(), SGD(), 4, [record(Evaluation(("test",)), 0, 4), record("distinct_units", 0, 4)])
+    outcome = trained(
+        network_problem(), SGD(), 4, [record(Evaluation(("test",)), 0, 4), record("distinct_units", 0, 4)]
+    )
     assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 4)}
     assert {("test", "loss"), ("test", "accuracy"), ("train", "rank")} < set(outcome.curves)
 
@@ -85,7 +92,7 @@ def test_measurements_of_one_moment_share_it():
 def test_no_steps_record_and_change_nothing():
     problem = network_problem()
     before = problem.values.copy()
-    outcome = train(problem, None, 0, [record("evaluation", 0), record("batch_loss", 0)])
+    outcome = trained(problem, None, 0, [record("evaluation", 0), record("batch_loss", 0)])
     assert (outcome.status, outcome.steps) == ("finished", 0)
     assert set(outcome.curves) == {(split, metric) for split in ("train", "test") for metric in ("loss", "accuracy")}
     np.testing.assert_array_equal(problem.values, before)
@@ -93,7 +100,7 @@ def test_no_steps_record_and_change_nothing():
 
 def test_progress_hears_of_every_update_and_its_loss():
     heard = []
-    train(bowl(), SGD(0.95), 3, progress=lambda step, loss: heard.append((step, loss)))
+    trained(bowl(), SGD(0.95), 3, progress=lambda step, loss: heard.append((step, loss)))
     assert [step for step, _ in heard] == [1, 2, 3]
     assert [loss for _, loss in heard] == pytest.approx([(7 * 0.905**k) ** 2 / 20 + 4 * 0.81**k for k in range(3)])
 
@@ -102,19 +109,19 @@ def test_progress_hears_of_every_update_and_its_loss():
 def test_training_lowers_the_loss(kind):
     problem = network_problem(steps=200)
     before = problem.evaluate("train")[0]
-    train(problem, build(Optimizer, kind), 200)
+    trained(problem, build(Optimizer, kind), 200)
     assert problem.evaluate("train")[0] < before
 
 
 def test_a_divergence_is_an_outcome_with_its_step():
     """From 2 the height y^2 is past float64 after one update of 1e200: the second finds it infinite."""
-    outcome = train(bowl(), SGD(1e200), 10, [record("position", *range(11))])
+    outcome = trained(bowl(), SGD(1e200), 10, [record("position", *range(11))])
     assert (outcome.status, outcome.steps) == ("diverged", 1)
     assert outcome.curves["train", "x"].steps == [0, 1]
 
 
 def test_a_divergence_in_the_last_update_is_seen():
-    outcome = train(bowl(), SGD(1e308), 1)
+    outcome = trained(bowl(), SGD(1e308), 1)
     assert (outcome.status, outcome.steps) == ("diverged", 1)
 
 
@@ -122,7 +129,7 @@ def test_a_divergence_in_the_last_update_is_seen():
 @pytest.mark.parametrize("kind", NETWORK_MEASUREMENTS)
 def test_a_network_that_diverges_is_measured_until_it_does(kind, dtype, rate):
     recordings = [record(kind, *range(21)), record("batch_loss", *range(21))]
-    outcome = train(network_problem(dtype=dtype, activation="relu"), SGD(rate), 20, recordings)
+    outcome = trained(network_problem(dtype=dtype, activation="relu"), SGD(rate), 20, recordings)
     assert outcome.status == "diverged"
     assert 0 < outcome.steps < 20
     assert outcome.curves["batch", "loss"].steps[0] == 0
@@ -132,7 +139,7 @@ def test_a_network_that_diverges_is_measured_until_it_does(kind, dtype, rate):
 
 @pytest.mark.parametrize("kind", SURFACE_MEASUREMENTS)
 def test_a_point_that_diverges_is_measured_until_it_does(kind):
-    outcome = train(bowl(), SGD(1e200), 20, [record(kind, *range(21))])
+    outcome = trained(bowl(), SGD(1e200), 20, [record(kind, *range(21))])
     assert outcome.status == "diverged"
     assert {tuple(curve.steps) for curve in outcome.curves.values()} == {(0, 1)}
 
@@ -163,7 +170,7 @@ def test_the_second_forward_pass_changes_no_bit_of_the_training(extras):
 
 
 def test_position_is_recorded_before_and_after_training():
-    outcome = train(bowl(), SGD(0.95), 30, [Recording(Position(), frozenset({0, 30}))])
+    outcome = trained(bowl(), SGD(0.95), 30, [Recording(Position(), frozenset({0, 30}))])
     assert outcome.curves["train", "height"].values[0] == 6.45
     assert outcome.curves["train", "distance"].values[1] == pytest.approx(np.hypot(7 * 0.905**30, 2 * 0.9**30))
 
@@ -216,7 +223,7 @@ def test_numbers_that_run_away_end_a_run_without_a_warning(function, value):
     """A division by zero, an overflow, an operation without a result; outside of training each is an error here."""
     with pytest.raises(RuntimeWarning):
         Pole(function, value).differentiate(1)
-    outcome = train(Pole(function, value), SGD(), 3)
+    outcome = trained(Pole(function, value), SGD(), 3)
     assert (outcome.status, outcome.steps) == ("diverged", 0)
 
 
@@ -224,7 +231,7 @@ def stopped_after(losses, patience, steps=20):
     """Return after how many updates a run ends whose looks, one every second update, see these validation losses."""
     problem, looks = network_problem(), {"validation": iter(losses)}
     problem.evaluate = lambda split: (next(looks[split]), 0.0)
-    return train(problem, SGD(), steps, stopping=EarlyStopping(every=2, patience=patience)).steps
+    return trained(problem, SGD(), steps, stopping=EarlyStopping(every=2, patience=patience)).steps
 
 
 def test_patience_counts_looks_that_did_not_improve_on_the_best():
@@ -237,8 +244,124 @@ def test_a_validation_loss_that_is_no_number_does_not_improve():
     assert stopped_after([np.nan] * 3, patience=3) == 6
 
 
-def test_a_run_too_short_for_a_look_keeps_its_weights():
+def test_a_run_whose_looks_saw_no_number_keeps_its_weights():
     problem, plain = network_problem(), network_problem()
-    assert train(problem, SGD(), 5, stopping=EarlyStopping(every=6)).steps == 5
-    train(plain, SGD(), 5)
+    problem.evaluate = lambda split: ({"validation": np.nan}[split], 0.0)
+    assert trained(problem, SGD(), 5, stopping=EarlyStopping(every=2)).steps == 5
+    trained(plain, SGD(), 5)
     np.testing.assert_array_equal(problem.values, plain.values)
+
+
+def test_a_stage_too_short_for_a_look_is_refused_and_one_that_is_cut_is_not_stopped_early():
+    with pytest.raises(StudyError, match=r"never looks: stopping\.every is 6 of 5 steps"):
+        Stage(steps=5, optimizer=SGD(), stopping=EarlyStopping(every=6))
+    stage = Stage(steps=30, optimizer=SGD(), stopping=EarlyStopping(every=6))
+    assert stage.within(40) == stage
+    assert stage.within(6) == replace(stage, steps=6)
+    problem, plain = network_problem(), network_problem()
+    assert train(problem, [replace(stage.within(5), batch_size=6)]).steps == 5
+    trained(plain, SGD(), 5)
+    np.testing.assert_array_equal(problem.values, plain.values)
+
+
+def test_updates_need_an_optimizer_and_none_need_none():
+    with pytest.raises(StudyError, match="needs an optimizer"):
+        Stage(steps=1)
+    assert Stage(steps=0).optimizer is None
+
+
+# --- Stages --------------------------------------------------------------------------------------------------
+
+
+def stages(*steps, optimizer="sgd", **options):
+    """Return stages of so many updates each, on batches of six."""
+    rule = build(Optimizer, optimizer)
+    names = [f"part-{number}" for number in range(len(steps))]
+    return [Stage(name=n, steps=s, optimizer=rule, batch_size=6, **options) for n, s in zip(names, steps, strict=True)]
+
+
+@pytest.mark.parametrize("kind", Optimizer.members)
+def test_two_stages_on_a_surface_are_two_runs_one_from_where_the_other_ended(kind):
+    """The rule's state starts afresh with the second: only a rule without one notices nothing of the seam."""
+    rule = build(Optimizer, {"kind": kind, "learning_rate": 0.05})
+    together, alone, one_stage = bowl(), bowl(), bowl()
+    assert train(together, stages(30, 20, optimizer=rule)).steps == 50
+    trained(alone, rule, 30)
+    again = SurfaceProblem(Bowl(start=tuple(alone.values)))
+    trained(again, rule, 20)
+    np.testing.assert_array_equal(together.values, again.values)
+    trained(one_stage, rule, 50)
+    assert (together.values == one_stage.values).all() == (not rule.slots)
+
+
+@pytest.mark.parametrize("kind", Optimizer.members)
+def test_two_stages_of_a_network_are_two_trainings_with_batches_of_their_own(kind):
+    together, alone = network_problem(), network_problem()
+    train(together, stages(30, 20, optimizer=kind))
+    trained(alone, kind, 30)
+    own = Streams(6, 0).within("stage-1")
+    alone.train_on(draw_indices(own("batches"), 40, 20, 6, "replacement"), own)
+    rule = build(Optimizer, kind)
+    state = rule.start(alone.values)
+    for step in range(1, 21):
+        alone.differentiate(step)
+        rule.step(alone.values, alone.gradient, state, step)
+    np.testing.assert_array_equal(together.values, alone.values)
+
+
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_the_first_stage_is_the_run_of_that_stage_alone(extras):
+    both, first, seen = network_problem(**EXTRAS[extras]), network_problem(**EXTRAS[extras]), {}
+    train(both, stages(30, 20), progress=lambda step, _: seen.setdefault(step, both.values.copy()))
+    trained(first, "sgd", 30)
+    np.testing.assert_array_equal(seen[30], first.values)
+    assert (both.values != first.values).any()
+
+
+def test_steps_are_counted_over_all_stages():
+    heard = []
+    recordings = [record("position", 0, 29, 30, 31, 50), record(BatchLoss(after_update=True), 30, 31, 50)]
+    outcome = train(bowl(), stages(30, 20), recordings[:1], lambda step, _: heard.append(step))
+    assert (outcome.status, outcome.steps) == ("finished", 50)
+    assert heard == list(range(1, 51))
+    assert outcome.curves["train", "x"].steps == [0, 29, 30, 31, 50]
+    outcome = train(network_problem(), stages(30, 20), [*recordings[1:], record("batch_loss", *range(50))])
+    curve = outcome.curves["batch", "loss"]
+    assert sorted(curve.steps) == sorted([*range(50), 30, 31, 50])
+
+
+def test_a_stage_without_updates_changes_nothing():
+    with_empty, without = network_problem(), network_problem()
+    (first,) = stages(30)
+    outcome = train(with_empty, [first, Stage(name="nothing", steps=0)], [record("distinct_units", 0, 30)])
+    assert outcome.curves["train", "rank"].steps == [0, 30]
+    train(without, [first])
+    np.testing.assert_array_equal(with_empty.values, without.values)
+
+
+def test_a_stage_that_stops_early_hands_its_best_weights_to_the_next():
+    """What follows starts from the weights that were restored, and counts from where the stage ended."""
+    rule, optimizer = EarlyStopping(every=2, patience=3), {"kind": "sgd", "learning_rate": 2.0}
+    alone, both = network_problem(), network_problem()
+    (stopped,) = stages(200, optimizer=optimizer, stopping=rule)
+    outcome = train(alone, [stopped])
+    assert outcome.steps < 200
+    second = Stage(name="second", steps=1, optimizer=SGD(1e-300), batch_size=6)  # too small a step to move anything
+    assert train(both, [stopped, second]).steps == outcome.steps + 1
+    np.testing.assert_array_equal(both.values, alone.values)
+
+
+def test_a_divergence_ends_all_stages():
+    outcome = train(bowl(), stages(10, 20, optimizer=SGD(1e200)), [record("position", *range(31))])
+    assert (outcome.status, outcome.steps) == ("diverged", 1)
+    assert outcome.curves["train", "x"].steps == [0, 1]
+
+
+def test_batch_sizes_and_samplings_may_differ_between_stages():
+    problem, sizes = network_problem(), []
+    first, second = stages(5, 4)
+    second = replace(second, batch_size=10, sampling="epochs")
+    train(problem, [first, second], progress=lambda *_: sizes.append(len(problem.batch[0])))
+    assert sizes == [6] * 5 + [10] * 4
+    order = draw_indices(Streams(6, 0).within("stage-1")("batches"), 40, 4, 10, "epochs")
+    np.testing.assert_array_equal(problem.batch[1], problem.splits["train"].targets[order[-1]])

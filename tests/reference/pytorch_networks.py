@@ -3,9 +3,13 @@
 Whoever imports this is skipped where PyTorch is not installed.
 """
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 
+from chapter6.engine.activations import Activation
+from chapter6.engine.layers import BatchNormalization, Dense, Dropout
 from chapter6.engine.streams import Streams
 from engine.small import gaussians, network_problem
 from reference.trajectories import UPDATES, drawn_masks
@@ -44,31 +48,33 @@ def batches_of(problem):
 
 def module_of(problem):
     """Return the network of ``problem`` with a copy of its parameters, in training mode."""
-    design, views = problem.architecture, problem.parameters.value_of
-    names = [name for name, _, _ in design.affine_shapes]
-    masks = handed_masks(design, names[:-1])
-    modules = []
-    for name, inputs, outputs in design.affine_shapes:
-        linear = nn.Linear(inputs, outputs, dtype=torch.float64)
-        copy_into(linear.weight, views[f"weights/{name}"].T)
-        copy_into(linear.bias, views[f"biases/{name}"])
-        modules.append(linear)
-        if name == names[-1]:
-            break
-        modules.append(ACTIVATIONS[design.activation.key]())
-        if kind := design.batch_normalization:
-            normalization = nn.BatchNorm1d(outputs, kind.epsilon, 1 - kind.momentum, dtype=torch.float64)
-            modules.insert(len(modules) - (kind.placement == "before"), normalization)
-        if design.dropout:
-            modules.append(HandedDropout(design.dropout.ratio, masks[name]))
+    views, masks, modules = problem.parameters.value_of, handed_masks(problem.architecture), []
+    for layer, name, (width,), _ in problem.architecture.walk():
+        match layer:
+            case Dense():
+                linear = nn.Linear(width, layer.units, dtype=torch.float64)
+                copy_into(linear.weight, views[f"weights/{name}"].T)
+                copy_into(linear.bias, views[f"biases/{name}"])
+                modules.append(linear)
+            case Activation():
+                modules.append(ACTIVATIONS[layer.key]())
+            case BatchNormalization():
+                modules.append(nn.BatchNorm1d(width, layer.epsilon, 1 - layer.momentum, dtype=torch.float64))
+            case Dropout():
+                modules.append(HandedDropout(layer.ratio, masks[name]))
+            case _:
+                raise AssertionError(f"no module for {layer}")
     return nn.Sequential(*modules)
 
 
-def handed_masks(design, layers):
-    if not design.dropout:
+def handed_masks(design):
+    """Return the masks of every layer that draws some, by its name."""
+    found = {name: (layer, width) for layer, name, (width,), _ in design.walk() if isinstance(layer, Dropout)}
+    if not found:
         return {}
-    masks = drawn_masks(Streams(6, 0), layers, (BATCH, design.hidden[0]), design.dropout.ratio, UPDATES)
-    return {name: [each[number] for each in masks] for number, name in enumerate(layers)}
+    layer, width = next(iter(found.values()))
+    masks = drawn_masks(Streams(6, 0), found, (BATCH, width), layer.ratio, UPDATES)
+    return {name: [each[number] for each in masks] for number, name in enumerate(found)}
 
 
 def copy_into(tensor, array):
@@ -91,10 +97,10 @@ def weights_and_the_rest(module):
 
 
 def flat(module):
-    """Return the parameters as the engine lays them out: weights, biases, then gain and shift of each layer."""
-    parts = [each.weight.T for each in linears(module)] + [each.bias for each in linears(module)]
-    for each in normalizations(module):
-        parts += [each.weight, each.bias]
+    """Return the parameters as the engine lays them out: weights, then biases, gains and shifts layer by layer."""
+    parts = [each.weight.T for each in linears(module)]
+    for linear, normalization in zip_longest(linears(module), normalizations(module)):
+        parts += [linear.bias, *((normalization.weight, normalization.bias) if normalization else ())]
     return np.concatenate([part.detach().numpy().ravel() for part in parts])
 
 

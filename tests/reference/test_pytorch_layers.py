@@ -5,9 +5,11 @@ import pytest
 
 from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.layers import Dropout
 from chapter6.engine.losses import SoftmaxCrossEntropy
-from engine.small import build, watch
+from chapter6.registry import build
+from engine.combinations import normalized
+from engine.small import watch
 from reference.pytorch_networks import (
     ACTIVATIONS,
     BATCH,
@@ -55,7 +57,7 @@ def assert_evaluated_as(module, problem):
 
 def trained_with_normalization(placement, activation, **more):
     """Return both sides after UPDATES updates, having compared them on the way."""
-    problem = small_problem(activation=activation, batch_normalization=BatchNormalization(placement), **more)
+    problem = small_problem(activation=activation, **normalized(placement), **more)
     module = module_of(problem)
     expected = follow(module, sgd(module), batches_of(problem))
     assert_close(watch(problem, {"kind": "sgd", "learning_rate": RATE}, UPDATES)[:2], expected, DOUBLE)
@@ -89,7 +91,7 @@ def test_running_means_are_pytorchs_and_running_variances_biased_and_from_zero(p
 @both_placements
 def test_after_one_batch_the_running_averages_show_where_they_started(placement):
     """The engine's are a tenth of the batch's, which evaluation then divides by; PyTorch's are nine tenths one."""
-    problem = small_problem(batch_normalization=BatchNormalization(placement))
+    problem = small_problem(**normalized(placement))
     module = module_of(problem)
     assert all((each.running_var.numpy() == 1).all() for each in normalizations(module))
     assert not any(array.any() for array in problem.parameters.statistics.values())
@@ -125,7 +127,7 @@ def test_pytorchs_dropout_is_the_handed_one_with_a_mask_of_its_own():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_inverted_dropout_equals_pytorchs_in_training_and_evaluation(activation):
-    problem = small_problem(activation=activation, dropout=build(Dropout, {"kind": "inverted", "ratio": RATIO}))
+    problem = small_problem(activation=activation, dropout=Dropout(RATIO, "inverted"))
     module = module_of(problem)
     expected = follow(module, sgd(module), batches_of(problem))
     assert_close(watch(problem, {"kind": "sgd", "learning_rate": RATE}, UPDATES)[:2], expected, DOUBLE)
@@ -139,7 +141,7 @@ def test_the_books_dropout_is_pytorchs_with_the_next_weights_smaller(activation)
     So from the same weights the two differ, and from weights that far apart they stay as far apart, where SGD takes
     steps (1 - ratio)^2 as long.
     """
-    problem = small_problem(activation=activation, dropout=build(Dropout, {"kind": "standard", "ratio": RATIO}))
+    problem = small_problem(activation=activation, dropout=Dropout(RATIO))
     same, smaller = module_of(problem), module_of(problem)
     first, *after_dropout = linears(smaller)
     with torch.no_grad():
@@ -159,7 +161,7 @@ def test_the_books_dropout_is_pytorchs_with_the_next_weights_smaller(activation)
 
 @both_placements
 def test_normalization_and_dropout_together_equal_pytorchs(placement):
-    inverted = build(Dropout, {"kind": "inverted", "ratio": RATIO})
+    inverted = Dropout(RATIO, "inverted")
     problem, module = trained_with_normalization(placement, "tanh", dropout=inverted)
     correct_running_variance(module)
     assert_evaluated_as(module, problem)
@@ -187,7 +189,7 @@ def test_cross_entropy_at_extreme_logits_equals_pytorchs(dtype, limit, label):
         tensor, labels = torch.tensor(logits.astype(dtype), requires_grad=True), np.full(len(logits), label)
         expected = nn.functional.cross_entropy(tensor, torch.tensor(labels))
         expected.backward()
-        loss = SoftmaxCrossEntropy(*logits.shape, np.dtype(dtype))
+        loss = SoftmaxCrossEntropy().bind(*logits.shape, np.dtype(dtype))
         value, gradient = loss.value_and_gradient(logits.astype(dtype), labels)
         assert abs(value - expected.item()) <= 4 * limit * max(1, expected.item())
         np.testing.assert_allclose(gradient, tensor.grad.numpy(), rtol=0, atol=4 * limit)

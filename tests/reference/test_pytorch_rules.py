@@ -152,7 +152,7 @@ def test_epsilon_stands_outside_the_root_as_pytorchs_does(rule, other, decay_rat
 @pytest.mark.parametrize("rule", SAME_FORM)
 def test_weight_decay_equals_pytorchs_on_the_weights_alone(rule):
     """PyTorch's decays every parameter it is given: biases too, unless they are in a group of their own."""
-    problem = small_problem(regularizer={"kind": "l2", "strength": 0.05})
+    problem = small_problem(penalty={"kind": "l2", "strength": 0.05})
     grouped, ungrouped = module_of(problem), module_of(problem)
     weights, rest = weights_and_the_rest(grouped)
     groups = [{"params": weights, "weight_decay": 0.05}, {"params": rest}]
@@ -172,7 +172,7 @@ def penalties(start, values, decayed):
 
 @pytest.mark.parametrize("rule", SAME_FORM)
 def test_the_lasso_equals_pytorchs_derivative_of_it(rule):
-    problem = small_problem(regularizer={"kind": "l1", "strength": 0.01})
+    problem = small_problem(penalty={"kind": "l1", "strength": 0.01})
     module = module_of(problem)
 
     def lasso(weights):
@@ -191,7 +191,7 @@ def test_a_penalty_is_no_decoupled_decay():
     groups = [{"params": weights, "weight_decay": strength}, {"params": rest, "weight_decay": 0.0}]
     other = torch.optim.AdamW(groups, **ADAM)
     expected = follow(module, other, batches_of(problem), before_step=corrected_epsilon(other))
-    penalized = small_problem(regularizer={"kind": "l2", "strength": strength})
+    penalized = small_problem(penalty={"kind": "l2", "strength": strength})
     assert largest_difference(engine_side("adam", penalized), expected) > 1e-2
 
     optimizer, decayed, losses, values = Adam(**settings), problem.parameters.decayed, [], []

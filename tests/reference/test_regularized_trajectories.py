@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import draw_indices
-from chapter6.engine.layers import BatchNormalization, Dropout
-from chapter6.engine.optimizers import Optimizer
+from chapter6.engine.layers import Dropout
 from chapter6.engine.streams import Streams
-from chapter6.engine.training import train
-from engine.small import architecture, build, gaussians, network_problem, normal_draws
+from engine.combinations import normalized
+from engine.small import affine_shapes, architecture, gaussians, network_problem, normal_draws, trained
 from reference import textbook_regularized
 from reference.trajectories import (
     DOUBLE,
@@ -89,7 +88,7 @@ def compare(rule, initializer, activation, parts, dtype):
     values, book_values = actual["values"].copy(), expected["values"].copy()
     assert_close((actual["loss"], values), (expected["loss"], book_values), loose)
     for each in (values, book_values):
-        each[:, hidden_biases()] = 0
+        each[:, hidden_biases(parts)] = 0
     assert_close((actual["loss"], values), (expected["loss"], book_values), limit)
     limits = {"loss after": limit, "means": loose, "variances": limit, "logits": loose}
     for name, bound in limits.items():
@@ -101,18 +100,17 @@ def engine_trajectory(rule, initializer, activation, parts, dtype):
     """Return losses, parameters, running averages and logits of the test examples on the way."""
     design = NOTHING | PARTS[parts]
     penalty = {"kind": design["penalty"][0], "strength": design["penalty"][1]} if design["penalty"] else None
+    form, ratio = design["dropout"] or (None, 0.0)
     problem = network_problem(
         gaussians(40),
         steps=UPDATES,
         batch_size=BATCH,
         dtype=dtype,
-        regularizer=penalty,
+        penalty=penalty,
         activation=activation,
         initializer=initializer,
-        batch_normalization=BatchNormalization(design["normalization"]) if design["normalization"] else None,
-        dropout=build(Dropout, dict(zip(("kind", "ratio"), design["dropout"], strict=True)))
-        if design["dropout"]
-        else None,
+        dropout=Dropout(ratio, form) if form else None,
+        **(normalized(design["normalization"]) if design["normalization"] else {}),
     )
     seen = {name: [] for name in RECORDED}
 
@@ -127,7 +125,7 @@ def engine_trajectory(rule, initializer, activation, parts, dtype):
             images = problem.splits["test"].images * problem.splits["test"].scale
             seen["logits"].append(problem.evaluator(len(images)).forward(images.astype(dtype)).copy())
 
-    outcome = train(problem, build(Optimizer, {"kind": rule, **RULES[rule]}), UPDATES, (), note)
+    outcome = trained(problem, {"kind": rule, **RULES[rule]}, UPDATES, (), note)
     assert outcome.status == "finished"
     assert problem.values.dtype == dtype
     return {name: np.array(each) for name, each in seen.items()}
@@ -167,16 +165,18 @@ def masks_of(streams, design):
 
 
 def flat(parameters):
-    """Return weights, biases, then gain and shift of each layer, as the engine lays them out."""
-    names = [f"{part}{number}" for part in "Wb" for number in (1, 2, 3)]
-    names += [f"{part}{number}" for number in (1, 2) for part in ("gamma", "beta") if "gamma1" in parameters]
-    return np.concatenate([parameters[name].ravel() for name in names])
+    """Return all weights, then biases, gains and shifts layer by layer, as the engine lays them out."""
+    names = [f"W{number}" for number in (1, 2, 3)]
+    names += [f"{part}{number}" for number in (1, 2, 3) for part in ("b", "gamma", "beta")]
+    return np.concatenate([parameters[name].ravel() for name in names if name in parameters])
 
 
-def hidden_biases():
+def hidden_biases(parts):
     """Return where the biases of the hidden layers lie in the flat parameters."""
-    weights = sum(inputs * outputs for _, inputs, outputs in architecture().affine_shapes)
-    return slice(weights, weights + len(LAYERS) * WIDTH)
+    weights = sum(inputs * outputs for _, inputs, outputs in affine_shapes(architecture()))
+    beside = 3 if PARTS[parts].get("normalization") else 1  # a gain and a shift follow each bias
+    starts = [weights + number * beside * WIDTH for number in range(len(LAYERS))]
+    return np.concatenate([np.arange(start, start + WIDTH) for start in starts])
 
 
 def test_the_masks_of_the_two_forms_differ_by_their_scale_alone():

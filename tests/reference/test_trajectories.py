@@ -59,12 +59,12 @@ def test_the_comparison_notices_a_tenth_of_a_percent():
 
 
 def small_problem(initializer, activation, penalty, dtype):
-    regularizer = {"kind": penalty, "strength": 0.01} if penalty else None
+    strength = {"kind": penalty, "strength": 0.01} if penalty else None
     return network_problem(
         gaussians(40),
         steps=UPDATES,
         dtype=dtype,
-        regularizer=regularizer,
+        penalty=strength,
         activation=activation,
         initializer=initializer,
     )

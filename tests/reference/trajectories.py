@@ -6,7 +6,7 @@ import pytest
 from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.optimizers import Optimizer
-from chapter6.engine.regularizers import Regularizer
+from chapter6.engine.penalties import Penalty
 from reference import textbook
 
 UPDATES = 200
@@ -23,8 +23,8 @@ RULES = {
 
 every_rule = pytest.mark.parametrize("rule", Optimizer.members)
 every_initializer = pytest.mark.parametrize("initializer", Initializer.members)
-every_activation = pytest.mark.parametrize("activation", Activation.members)
-every_penalty = pytest.mark.parametrize("penalty", Regularizer.members)
+every_activation = pytest.mark.parametrize("activation", Activation.choices())
+every_penalty = pytest.mark.parametrize("penalty", Penalty.members)
 both_types = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
 

@@ -215,7 +215,7 @@ class Run:
 
     def within(self, images: int, most_steps: int | None = None, most_examples: int | None = None) -> Run:
         """Return the run capped by a budget, with every open number closed: ``images`` is how many there are."""
-        stages = tuple(replace(stage, steps=min(stage.steps, most_steps or stage.steps)) for stage in self.stages)
+        stages = tuple(stage.within(most_steps or stage.steps) for stage in self.stages)
         total = sum(stage.steps for stage in stages)
         record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
         data = self.data

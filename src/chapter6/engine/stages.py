@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chapter6.engine.examples import Sampling
 from chapter6.engine.optimizers import Optimizer
@@ -38,3 +38,9 @@ class Stage:
             raise StudyError(
                 f"early stopping never looks: stopping.every is {self.stopping.every} of {self.steps} steps"
             )
+
+    def within(self, most_steps: int) -> Stage:
+        """Return the stage of at most so many updates; where these are too few for a look, it is not stopped early."""
+        steps = min(self.steps, most_steps)
+        stopping = self.stopping if self.stopping and self.stopping.every <= steps else None
+        return replace(self, steps=steps, stopping=stopping)

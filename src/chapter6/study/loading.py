@@ -295,4 +295,4 @@ def _tuned_length(run: Run, most: int) -> Run:
     """Return the run with its only stage cut to so many updates."""
     if len(run.stages) > 1:
         raise StudyError("tuning: made for runs of one stage")
-    return replace(run, stages=tuple(replace(stage, steps=min(stage.steps, most)) for stage in run.stages))
+    return replace(run, stages=tuple(stage.within(most) for stage in run.stages))

@@ -1,10 +1,9 @@
 """This engine, as the study runs it: the training loop itself, stopped and taken up at its progress callback."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
 import numpy as np
 
@@ -26,52 +25,50 @@ from bench.work import (
 )
 from chapter6.data.mnist import Dataset
 from chapter6.engine.examples import Examples
-from chapter6.engine.network import Architecture
+from chapter6.engine.execution import execute
+from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.measurements import BatchLoss
+from chapter6.engine.network import Architecture, Perceptron
+from chapter6.engine.optimizers import SGD, Adam, Momentum, Optimizer
 from chapter6.engine.problems import NetworkProblem
-from chapter6.study.assemble import execute
-from chapter6.study.plan import within_budget
-from chapter6.study.spec import RunSpec, load_config
+from chapter6.engine.run import Images, Record, Run, Schedule
+from chapter6.engine.training import Stage
 
-OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {},
-    "momentum": {"momentum": MOMENTUM},
-    "adam": {"beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON},
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(LEARNING_RATES["sgd"]),
+    "momentum": Momentum(LEARNING_RATES["momentum"], MOMENTUM),
+    "adam": Adam(LEARNING_RATES["adam"], *BETAS, EPSILON),
 }
 
 
-def run_of(
-    task: Task,
-    steps: int,
-    sizes: Mapping[str, int],
-    dropout: float | None = None,
-    record: Sequence[Mapping[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """Return the complete specification of ``steps`` updates, as the plan hands it to a training job.
+def network_of(task: Task, dropout: float | None = None) -> Perceptron:
+    """Return the network of a task."""
+    normalization = BatchNormalization(NORMALIZATION_MOMENTUM, NORMALIZATION_EPSILON) if task.normalized else None
+    mask = None if dropout is None else Dropout(dropout, "inverted")
+    return Perceptron(WIDTHS[1:-1], WIDTHS[-1], batch_normalization=normalization, dropout=mask)
 
-    ``sizes`` are the numbers of images of the data set; ``record`` takes the place of the loss of every batch.
+
+def run_of(
+    task: Task, steps: int, images: int, dropout: float | None = None, record: Sequence[Record] | None = None
+) -> Run:
+    """Return the run of ``steps`` updates, as the plan hands it to a training job.
+
+    ``images`` are those to train on; ``record`` takes the place of the loss of every batch.
     """
-    network: dict[str, Any] = {"hidden": WIDTHS[1:-1], "activation": "relu", "initializer": "he"}
-    if task.normalized:
-        averages = {"momentum": NORMALIZATION_MOMENTUM, "epsilon": NORMALIZATION_EPSILON}
-        network["batch_normalization"] = {"placement": "before", **averages}
-    if dropout is not None:
-        network["dropout"] = {"kind": "inverted", "ratio": dropout}
-    rate = LEARNING_RATES[task.optimizer]
-    loss = {"kind": "batch_loss", "after_update": task.after_update}
-    spec = RunSpec(
-        network=network,
-        optimizer={"kind": task.optimizer, "learning_rate": rate, **OPTIMIZERS[task.optimizer]},
-        steps=steps,
-        batch_size=BATCH,
-        record=record or [{"measure": loss, "at": {"first": 1 if task.after_update else 0}}],
-    )
-    return within_budget(spec, load_config({"data": {"sizes": dict(sizes)}}), "bench")
+    data, loss = Images(), BatchLoss(task.after_update)
+    every = Record(loss, (Schedule(first=1 if task.after_update else 0),))
+    return Run(
+        data=data,
+        network=network_of(task, dropout).layers(data.shape),
+        stages=(Stage(steps=steps, optimizer=OPTIMIZERS[task.optimizer], batch_size=BATCH),),
+        record=tuple(record or [every]),
+    ).within(images)
 
 
 class Training(Session):
     """``execute`` in a thread of its own, which waits at the progress callback between two blocks."""
 
-    def __init__(self, run: Mapping[str, Any], dataset: Dataset) -> None:
+    def __init__(self, run: Run, dataset: Dataset) -> None:
         self._orders: SimpleQueue[int] = SimpleQueue()
         self._answers: SimpleQueue[tuple[float, float, list[float]] | BaseException] = SimpleQueue()
         self._losses: list[float] = []
@@ -91,7 +88,7 @@ class Training(Session):
             raise answer
         return answer
 
-    def _train(self, run: Mapping[str, Any], dataset: Dataset) -> None:
+    def _train(self, run: Run, dataset: Dataset) -> None:
         self._wait()
         try:
             execute(run, STREAMS, dataset, progress=self._progress)
@@ -117,14 +114,13 @@ class Evaluating(Session):
     """Evaluation of the untrained network."""
 
     def __init__(self, dataset: Dataset) -> None:
-        architecture = Architecture(WIDTHS[0], WIDTHS[1:-1], WIDTHS[-1])
+        architecture = Architecture(network_of(TASKS["evaluation"]).layers((WIDTHS[0],)), (WIDTHS[0],))
         train = Examples(dataset.train_images, dataset.train_labels, SCALE)
         test = Examples(dataset.test_images, dataset.test_labels, SCALE)
         self._problem = NetworkProblem(
             architecture,
             architecture.initial_parameters(STREAMS, np.float32),
             {"train": train, "test": test},
-            np.zeros((1, BATCH), np.uint32),
         )
 
     def run(self, count: int) -> list[float]:
@@ -143,5 +139,4 @@ class Candidate(Offer):
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
         if TASKS[task].evaluates:
             return Evaluating(self._dataset)
-        sizes = {"train": len(self._dataset.train_images), "test": len(self._dataset.test_images)}
-        return Training(run_of(TASKS[task], horizon, sizes, dropout), self._dataset)
+        return Training(run_of(TASKS[task], horizon, len(self._dataset.train_images), dropout), self._dataset)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.sessions import Offer, Session
 from bench.work import BATCH, STREAMS, TASKS, WIDTHS, read_data
-from chapter6.engine.network import Architecture
+from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.problems import EVALUATION_CHUNK
 
 Product = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -35,7 +35,8 @@ class Candidate(Offer):
         return ("products",)
 
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
-        parameters = Architecture(WIDTHS[0], WIDTHS[1:-1], WIDTHS[-1]).initial_parameters(STREAMS, np.float32)
+        layers = Perceptron(WIDTHS[1:-1], WIDTHS[-1]).layers((WIDTHS[0],))
+        parameters = Architecture(layers, (WIDTHS[0],)).initial_parameters(STREAMS, np.float32)
         names = [f"weights/layer-{number}" for number in range(1, len(WIDTHS))]
         weights = [parameters.value_of[name] for name in names]
         gradients = [parameters.gradient_of[name] for name in names]

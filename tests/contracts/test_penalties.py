@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from chapter6.engine.regularizers import Regularizer
-from engine.small import build
+from chapter6.engine.penalties import Penalty
+from chapter6.registry import build
 from reference import textbook
 from reference.differences import central_difference
 
-every_regularizer = pytest.mark.parametrize("kind", Regularizer.members)
+every_penalty = pytest.mark.parametrize("kind", Penalty.members)
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -15,37 +15,37 @@ def some_weights(dtype=np.float64):
     return np.array([-2.0, -0.3, 0.05, 0.7, 1.5], dtype)
 
 
-@every_regularizer
+@every_penalty
 def test_the_gradient_equals_the_central_difference_of_the_penalty(kind):
-    regularizer, weights = build(Regularizer, kind), some_weights()
+    penalty, weights = build(Penalty, kind), some_weights()
     gradient = np.zeros_like(weights)
-    regularizer.add_gradient(weights, gradient)
+    penalty.add_gradient(weights, gradient)
     assert gradient.any()
-    np.testing.assert_allclose(gradient, central_difference(regularizer.penalty, weights), rtol=1e-7)
+    np.testing.assert_allclose(gradient, central_difference(penalty.value, weights), rtol=1e-7)
 
 
 @both_types
-@every_regularizer
+@every_penalty
 def test_the_gradient_is_added_in_place_to_what_is_there(kind, dtype):
-    regularizer, weights = build(Regularizer, kind), some_weights(dtype)
+    penalty, weights = build(Penalty, kind), some_weights(dtype)
     alone, onto = np.zeros_like(weights), np.full_like(weights, 3)
-    assert regularizer.add_gradient(weights, alone) is None
-    regularizer.add_gradient(weights, onto)
+    assert penalty.add_gradient(weights, alone) is None
+    penalty.add_gradient(weights, onto)
     assert onto.dtype == dtype
     np.testing.assert_allclose(onto, 3 + alone, rtol=1e-6)
     np.testing.assert_array_equal(weights, some_weights(dtype))
 
 
 @both_types
-@every_regularizer
+@every_penalty
 def test_zero_weights_cost_nothing_and_others_cost_something(kind, dtype):
-    regularizer, zeros = build(Regularizer, kind), np.zeros(4, dtype)
+    penalty, zeros = build(Penalty, kind), np.zeros(4, dtype)
     gradient = np.zeros_like(zeros)
-    regularizer.add_gradient(zeros, gradient)
-    assert regularizer.penalty(zeros) == 0
+    penalty.add_gradient(zeros, gradient)
+    assert penalty.value(zeros) == 0
     assert not gradient.any()
-    assert type(regularizer.penalty(some_weights(dtype))) is float
-    assert regularizer.penalty(some_weights(dtype)) > 0
+    assert type(penalty.value(some_weights(dtype))) is float
+    assert penalty.value(some_weights(dtype)) > 0
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_zero_weights_cost_nothing_and_others_cost_something(kind, dtype):
 )
 def test_penalty_and_gradient_equal_the_textbooks(kind, settings):
     value, slope = textbook.PENALTIES[kind]
-    regularizer = Regularizer.build({"kind": kind, **({"strength": settings[0]} if settings else {})})
+    penalty = Penalty.build({"kind": kind, **({"strength": settings[0]} if settings else {})})
     weights = np.random.default_rng(0).standard_normal(50)
     gradient = np.zeros_like(weights)
-    regularizer.add_gradient(weights, gradient)
-    assert regularizer.penalty(weights) == pytest.approx(value(weights, *settings), rel=1e-13)
+    penalty.add_gradient(weights, gradient)
+    assert penalty.value(weights) == pytest.approx(value(weights, *settings), rel=1e-13)
     np.testing.assert_allclose(gradient, slope(weights, *settings), rtol=1e-13)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -27,10 +27,19 @@ def parse(cls: type[T], raw: Any, place: str, renamed: Mapping[str, str] | None 
     try:
         return build(cls, _adapter(model).validate_python(_frozen(raw)).model_dump(exclude_unset=True))
     except ValidationError as error:
-        problems = [_describe(model, problem, renamed or {}) for problem in error.errors()]
+        problems = [_describe(model, problem, renamed or {}) for problem in _told_once(error.errors())]
         raise StudyError("\n".join(f"{place}: {text}" for text in dict.fromkeys(problems))) from None
     except StudyError as error:
         raise StudyError(f"{place}: {_told('.'.join(error.path), error.problem, renamed or {})}") from None
+
+
+def _told_once(problems: Sequence[Any]) -> Iterator[Any]:
+    """Leave out that a tuple is too short where it is because of what was refused within it."""
+    for problem in problems:
+        place = problem["loc"]
+        within = (other["loc"] for other in problems if other["loc"] != place)
+        if problem["type"] != "too_short" or not any(other[: len(place)] == place for other in within):
+            yield problem
 
 
 @cache
@@ -131,7 +140,7 @@ def _default_kind(field: dataclasses.Field[Any]) -> str | None:
 def _describe(model: Any, problem: Mapping[str, Any], renamed: Mapping[str, str]) -> str:
     location, owner, part = _resolve(model, problem["loc"])
     of = part if problem["type"] == "union_tag_not_found" else owner
-    return _told(".".join(location), _reason(problem, of, bool(location)), renamed)
+    return _told(".".join(location), _reason(problem, of, bool(location) or "" in renamed), renamed)
 
 
 def _told(key: str, reason: object, renamed: Mapping[str, str]) -> str:

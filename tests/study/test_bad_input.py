@@ -71,7 +71,7 @@ BAD = {
             "claims": [],
             "tuning": {"of": ["a"], "parameter": "optimizer.momentum"},
         },
-        ["factors", "optimizer.momentum", "less than 1", "2.84"],
+        ["factors", "optimizer.momentum", "less than 1", "not 9"],
     ),
     "a name that the tuned variant would have": (
         {

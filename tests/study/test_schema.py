@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -79,6 +80,38 @@ class Call(Expression):
     arguments: tuple[Argument, ...]
 
 
+@dataclass(frozen=True)
+class Left(Family):
+    """One of two families that hold each other."""
+
+
+@dataclass(frozen=True)
+class Right(Family):
+    """The other."""
+
+
+@dataclass(frozen=True)
+class East(Right):
+    """Holds what holds it."""
+
+    lefts: tuple[Left, ...] = ()
+
+
+@dataclass(frozen=True)
+class End(Left):
+    """A leaf."""
+
+    size: Count = 1
+
+
+@dataclass(frozen=True)
+class West(Left):
+    """Holds what holds it; the default kind is that of the default."""
+
+    rights: tuple[Right, ...] = ()
+    end: Left = End()  # noqa: RUF009 (frozen)
+
+
 NESTED = {
     "blocks": [
         "unit",
@@ -101,7 +134,8 @@ def test_a_family_that_holds_itself_is_validated():
 def test_a_family_may_be_asked_for_by_itself_in_any_order():
     assert parse(Block, {"kind": "residual", "blocks": ["unit"]}, "here") == Residual((Unit(),))
     assert parse(Residual, {"kind": "residual", "blocks": ["unit"]}, "here") == Residual((Unit(),))
-    assert model_of(Residual).model_json_schema()["properties"].keys() == {"kind", "blocks", "survival", "shortcut"}
+    schema = model_of(Residual).model_json_schema()
+    assert schema["$defs"]["Residual"]["properties"].keys() == {"kind", "blocks", "survival", "shortcut"}
     assert parse(Chain, {"number": 1, "kind": "link", "rest": {"number": 2, "kind": "link"}}, "here") == Link(1, Link(2))
 
 
@@ -111,6 +145,22 @@ def test_a_family_that_holds_itself_by_way_of_another_class():
     with pytest.raises(StudyError, match=r"^here: arguments\.0\.value\.arguments\.0\.weight: .* greater than 0, not 0$"):
         inner = {"kind": "call", "arguments": [{"value": "name", "weight": 0}]}
         parse(Expression, {"kind": "call", "arguments": [{"value": inner}]}, "here")
+
+
+@pytest.mark.parametrize("first", [Left, Right, West, East])
+def test_two_families_may_hold_each_other(first):
+    member = {"left": "west", "right": "east"}.get(first.__name__.lower(), first.__name__.lower())
+    east = {"kind": "east", "lefts": [{"kind": "west", "end": {"size": 2}}]}
+    west = {"kind": "west", "rights": [east], "end": {"size": 3}}
+    raw, wanted = {
+        "east": (east, East((West(end=End(2)),))),
+        "west": (west, West((East((West(end=End(2)),)),), End(3))),
+    }[member]
+    assert parse(first, raw, "here") == wanted
+    wrong = {"kind": "west", "end": {"size": 0}}
+    wrong = wrong if member == "west" else {"kind": "east", "lefts": [wrong]}
+    with pytest.raises(StudyError, match=r"^here: (lefts\.0\.)?end\.size: input should be greater than 0, not 0$"):
+        parse(first, wrong, "here")
 
 
 def deep(block):
@@ -137,8 +187,6 @@ def test_mistakes_within_are_told_with_their_place(block, message):
     told = str(refused.value)
     assert len(told.splitlines()) == 1
     assert "pydantic" not in told
-    import re
-
     assert re.match(rf"here: blocks\.1\.blocks\.1\.blocks\.0(: |\.){message}$", told), told
 
 

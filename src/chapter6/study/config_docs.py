@@ -143,7 +143,10 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _rows(model: type[BaseModel]) -> Iterator[str]:
-    properties = model.model_json_schema(mode="serialization")["properties"]  # without bare kinds
+    described = model.model_json_schema(mode="serialization")  # without bare kinds
+    if "$ref" in described:  # a part that may hold parts of its own kind
+        described = described["$defs"][str(described["$ref"]).rsplit("/", 1)[-1]]
+    properties = described["properties"]
     for name, field in model.model_fields.items():
         if name != "kind":
             cells = (f"`{name}`", _type(properties[name]), _default(field), field.description or "")

@@ -125,7 +125,11 @@ def _maker(annotation: Any) -> Callable[[Any], Any]:
         return lambda data: {key: _part(key, arguments[1], item) for key, item in data.items()}
     if isinstance(annotation, type) and (issubclass(annotation, Family) or dataclasses.is_dataclass(annotation)):
         return lambda data: data if isinstance(data, annotation) else _instance(annotation, data)
-    return lambda data: tuple(data) if isinstance(data, list) and annotation is Any else data
+    return _frozen if annotation is Any else lambda data: data
+
+
+def _frozen(data: Any) -> Any:
+    return tuple(_frozen(item) for item in data) if isinstance(data, list | tuple) else data
 
 
 def _sequence(types: tuple[Any, ...], data: Any) -> Any:

@@ -14,7 +14,7 @@ from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
 from chapter6.analysis.comparisons import Comparison, Range, deciding, judge_family, sampled
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 
 from .hand_made import tables
 

@@ -182,7 +182,7 @@ def search() -> Tables:
                     part = curve(variant, replicate, split, "accuracy", steps, values)[: 1 if lost else 3]
                     parts.append(part.assign(trial=trial))
                 number = 1 if variant == "random" else trial // 3 + 1
-                for parameter, value in (("optimizer.learning_rate", rate), ("regularizer.strength", decay)):
+                for parameter, value in (("optimizer.learning_rate", rate), ("penalties.l2.strength", decay)):
                     points.append(("x", variant, replicate, trial, number, parameter, value))
                 ends.append(("x", variant, replicate, "diverged" if lost else "finished", 1 if lost else 9, trial))
             parts.append(curve(variant, replicate, "test", "accuracy", [9], 0.6 + 0.1 * replicate).assign(trial=-1))

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from chapter6.engine.layers import BatchNormalization, Normalization
+from chapter6.engine.layers import BatchNormalization, Normalization, Place
 from chapter6.engine.parameters import Parameters
 from chapter6.figures.diagrams import BatchNormGraph, BatchNormNetwork
 
@@ -18,8 +18,11 @@ def batch():
     """Every quantity that the graph names, by the formula with which the graph names it, and the engine's answer."""
     rng = np.random.default_rng(3)
     n, width = 7, 4
-    parameters = Parameters(BatchNormalization.slots("one", width), np.float64)
-    layer = Normalization(BatchNormalization(), "one", parameters, n)
+    declared = BatchNormalization()
+    parameters = Parameters(declared.slots("one", (width,)), np.float64)
+    place = Place("one", (width,), parameters, n, learns=True, gives_back=True, is_lent=False, rng=lambda: None)
+    layer = declared.bind(place)
+    assert isinstance(layer, Normalization)
     layer.gain[:], layer.shift[:] = rng.normal(size=(2, width))
     x, dy = rng.normal(1, 2, size=(2, n, width))
     y = layer.forward(x, training=True).copy()

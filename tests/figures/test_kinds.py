@@ -30,9 +30,9 @@ SPECS = {
     "best_trials": ("search", {"kind": "best_trials", "metric": "accuracy", "best": 7}),
     "best_so_far": ("search", {"kind": "best_so_far", "metric": "accuracy"}),
     "landscape": ("search", {"kind": "landscape", "metric": "accuracy", "x": "optimizer.learning_rate",
-                             "y": "regularizer.strength"}),
+                             "y": "penalties.l2.strength"}),
     "landscape-rounds": ("search", {"kind": "landscape", "metric": "accuracy", "x": "optimizer.learning_rate",
-                                    "y": "regularizer.strength", "rounds": True, "variants": ["narrowing"]}),
+                                    "y": "penalties.l2.strength", "rounds": True, "variants": ["narrowing"]}),
     "batch_norm_network": ("search", {"kind": "batch_norm_network", "title": "Network"}),
     "batch_norm_graph": ("search", {"kind": "batch_norm_graph"}),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from chapter6.figures.summaries import Dots
 from chapter6.figures.trials import BestSoFar, BestTrials
 from chapter6.registry import StudyError
 
-RATE, DECAY = "optimizer.learning_rate", "regularizer.strength"
+RATE, DECAY = "optimizer.learning_rate", "penalties.l2.strength"
 
 
 def finals(tables, variant, replicate, split="validation"):
@@ -176,7 +176,7 @@ def test_names_for_validation():
     ("figure", "words"),
     [
         (BestTrials(metric="accuracy", replicate=7), "no search 7; choose from [0, 1]"),
-        (Landscape(metric="accuracy", x="optimizer.momentum", y=DECAY), "choose from ['optimizer.learning_rate',"),
+        (Landscape(metric="accuracy", x="optimizer.momentum", y=DECAY), "choose from optimizer.learning_rate, penalties.l2.strength"),
         (BestSoFar(metric="accuracy", variants=("grid",)), "choose from ['random', 'narrowing']"),
     ],
 )

@@ -5,17 +5,15 @@ from chapter6.report.strings import strings
 
 WORDS = strings("en")
 RUN = {
-    "data.source": "mnist",
+    "data": "images",
     "data.examples": 60000,
-    "data.inputs": 784,
     "network.hidden": [100, 100, 100, 100],
-    "start": [-7, 2],
     "optimizer": "sgd",
     "optimizer.learning_rate": 0.01,
     "steps": 2000,
     "batch_size": 128,
     "sampling": "replacement",
-    "record": [{"measure": {"kind": "evaluation", "splits": ["test"]}, "steps": [[0, 200, 2000]]}],
+    "record": [{"measure": {"kind": "evaluation", "splits": ["test"]}, "at": [{"first": 0, "every": 200, "last": 2000}]}],
 }
 
 
@@ -30,7 +28,6 @@ def test_what_is_shared_is_said_once_and_what_differs_by_variant():
     assert shared["hidden layers"] == "100 × 4"
     assert shared["measured"] == "loss and accuracy (test) every 200 updates"
     assert "optimizer" not in shared
-    assert "start" not in shared
     assert view.differing.columns == ("Variant", "optimizer", "Replicates")
     assert view.differing.rows == (
         ("SGD", "SGD, learning rate 0.01", "10"),
@@ -48,11 +45,10 @@ def test_many_variants_are_shown_by_axes_and_levels():
 
 
 def test_settings_that_play_no_part_are_left_out():
-    point = {**RUN, "surface": "bowl", "surface.elongation": 20}
+    point = {**RUN, "surface": "bowl", "surface.elongation": 20, "surface.start": [-7, 2]}
     del point["network.hidden"]
     shared = dict(describe([VariantSettings("SGD", "book", 1, point)], [], WORDS).shared)
-    assert shared["surface"] == "elongated bowl, elongation 20"
-    assert shared["start"] == "−7, 2"
+    assert shared["surface"] == "elongated bowl, elongation 20, start −7, 2"
     assert not {"data", "batch size", "mini-batches"} & set(shared)
     assert describe([variant()], [], WORDS).differing is None
 

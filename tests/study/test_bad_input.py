@@ -5,7 +5,7 @@ import re
 import pytest
 
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 
 RUN = {"network": {"hidden": [10]}, "steps": 20, "optimizer": {"kind": "sgd"}}
 CHECK = {"kind": "ordering", "metric": "loss", "split": "batch", "lower": "fast", "than": "slow"}
@@ -71,7 +71,7 @@ BAD = {
             "claims": [],
             "tuning": {"of": ["a"], "parameter": "optimizer.momentum"},
         },
-        ["factors", "optimizer.momentum", "less than 1", "2.84"],
+        ["factors", "optimizer.momentum", "less than 1", "not 9"],
     ),
     "a name that the tuned variant would have": (
         {
@@ -88,7 +88,7 @@ BAD = {
         ["position", "does not fit"],
     ),
     "dropout ratio 1": (
-        {"base": RUN | {"network": {"hidden": [10], "dropout": {"kind": "standard", "ratio": 1}}}},
+        {"base": RUN | {"network": {"hidden": [10], "dropout": {"ratio": 1}}}},
         ["network.dropout.ratio", "less than 1", "1"],
     ),
     "batch normalization of single images": (
@@ -140,8 +140,12 @@ BAD = {
     "id with a path": ({"id": "../evil"}, ["id", "'../evil'"]),
     "variant with a path": ({"variants": {"../evil": {}}}, ["variants", "../evil"]),
     "times without a number below": (
-        {"variants": {"a": {"regularizer": {"kind": "l2"}}, "b": {"regularizer": {"strength": {"times": 2}}}}},
-        ["strength", "times", "2"],
+        {"variants": {"a": {"optimizer": {"kind": "adam"}}, "b": {"optimizer": {"epsilon": {"times": 2}}}}},
+        ["epsilon", "times", "2"],
+    ),
+    "times without a number in a list": (
+        {"base": RUN | {"penalties": [{"kind": "l2"}]}, "sweep": {"penalties.l2.strength": [{"times": 2}]}},
+        ["penalties.l2.strength", "times", "2"],
     ),
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 
 SERVER = "http://127.0.0.1:5000"
 

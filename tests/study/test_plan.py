@@ -2,9 +2,13 @@ import json
 
 import pytest
 
-from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
-from chapter6.study.resolve import merge, nested
+from chapter6.engine.initializers import He
+from chapter6.engine.layers import Dense
+from chapter6.engine.optimizers import SGD
+from chapter6.engine.run import Run
+from chapter6.registry import build, canonical, plain
+from chapter6.settings import assigned, merge
+from chapter6.study.loading import load_study
 
 
 @pytest.fixture
@@ -14,25 +18,35 @@ def demo(project):
     ).experiments["9.9-demo"]
 
 
+def units(variant):
+    return [layer.units for layer in variant.run.network if isinstance(layer, Dense)]
+
+
+def blocks(experiment, size):
+    return [block for job in experiment.jobs(size, 1) for block in job.blocks]
+
+
 def test_a_variant_is_the_base_with_its_changes(demo):
     variants = demo().variants
     assert list(variants) == ["slow", "fast"]
-    assert variants["fast"].run["optimizer"] == {"kind": "sgd", "learning_rate": 0.1}
-    assert variants["fast"].run["network"]["hidden"] == [10]
+    assert variants["fast"].run.stages[0].optimizer == SGD(0.1)
+    assert units(variants["fast"]) == [10, 10]
 
 
 def test_defaults_stand_in_the_resolved_run(demo):
     run = demo().variants["slow"].run
-    assert run["network"]["initializer"] == {"kind": "he"}
-    assert run["sampling"] == "replacement"
-    assert run["data"]["examples"] == 60000
+    assert all(layer.initializer == He() for layer in run.network if isinstance(layer, Dense))
+    assert run.stages[0].sampling == "replacement"
+    assert run.data.examples == 60000
 
 
 def test_canonical_text_depends_on_content_and_not_on_order(demo):
     first = demo({"base": {"steps": 20, "network": {"hidden": [10]}, "optimizer": "sgd"}, "claims": []})
     second = demo({"base": {"optimizer": "sgd", "network": {"hidden": [10]}, "steps": 20}, "claims": []})
-    assert first.variants["slow"].canonical == second.variants["slow"].canonical
-    assert json.loads(first.variants["slow"].canonical) == first.variants["slow"].run
+    text = canonical(first.variants["slow"].run)
+    assert text == canonical(second.variants["slow"].run)
+    assert json.loads(text) == plain(first.variants["slow"].run)
+    assert build(Run, json.loads(text)) == first.variants["slow"].run
 
 
 def test_a_sweep_multiplies_its_axes_and_variants(demo):
@@ -40,15 +54,15 @@ def test_a_sweep_multiplies_its_axes_and_variants(demo):
     variants = demo({"sweep": sweep, "claims": []}).variants
     assert len(variants) == 2 * 2 * 3
     chosen = variants["fast_depth-2_batch_size-32"]
-    assert chosen.axes == {"depth": 2, "batch_size": 32}
-    assert (chosen.run["batch_size"], chosen.run["network"]["hidden"]) == (32, [10, 10])
+    assert {level.axis: level.value for level in chosen.levels} == {"depth": 2, "batch_size": 32}
+    assert (chosen.run.stages[0].batch_size, units(chosen)) == (32, [10, 10, 10])
     assert chosen.label == "fast, depth 2, batch size 32"
 
 
 def test_times_multiplies_what_is_below(demo):
     sweep = {"rate": {10: {"optimizer": {"learning_rate": {"times": 10}}}}}
     variants = demo({"sweep": sweep, "claims": []}).variants
-    assert variants["slow_rate-10"].run["optimizer"]["learning_rate"] == pytest.approx(0.1)
+    assert variants["slow_rate-10"].run.stages[0].optimizer.learning_rate == pytest.approx(0.1)
 
 
 def test_another_kind_leaves_nothing_of_the_old_one_behind():
@@ -59,20 +73,20 @@ def test_another_kind_leaves_nothing_of_the_old_one_behind():
     assert merge({"activation": "relu"}, {"activation": relu})["activation"] == relu
 
 
-def test_nested_puts_a_value_under_a_dotted_key():
-    assert nested("a.b.c", 1) == {"a": {"b": {"c": 1}}}
+def test_a_value_is_put_under_a_dotted_key():
+    assert assigned({}, "a.b.c", 1) == {"a": {"b": {"c": 1}}}
 
 
 @pytest.mark.parametrize(
     ("size", "wanted"), [(10, [(0, 9), (10, 11)]), (12, [(0, 11)]), (5, [(0, 4), (5, 9), (10, 11)])]
 )
 def test_blocks_cover_every_replicate_once(demo, size, wanted):
-    blocks = list(demo(replicates=12).blocks(size))
-    assert [(b.first, b.last) for b in blocks if b.variant.name == "slow"] == wanted
+    found = blocks(demo(replicates=12), size)
+    assert [(b.first, b.last) for b in found if b.variant.name == "slow"] == wanted
 
 
 def test_more_replicates_leave_full_blocks_as_they_are(demo):
-    few, many = ({(b.first, b.last) for b in demo(replicates=n).blocks(10)} for n in (10, 20))
+    few, many = ({(b.first, b.last) for b in blocks(demo(replicates=n), 10)} for n in (10, 20))
     assert few < many
 
 
@@ -87,24 +101,28 @@ def test_more_replicates_leave_full_blocks_as_they_are(demo):
 )
 def test_a_job_takes_whole_blocks_while_there_is_room(demo, runs, wanted):
     experiment = demo(replicates=7)
-    batches = list(experiment.batches(5, runs))
-    assert {batch.name: sum(block.size for block in batch.blocks) for batch in batches} == wanted
-    assert [block for batch in batches for block in batch.blocks] == list(experiment.blocks(5))
+    jobs = list(experiment.jobs(5, runs))
+    assert {job.name: sum(block.size for block in job.blocks) for job in jobs} == wanted
+    assert [block for job in jobs for block in job.blocks] == blocks(experiment, 5)
 
 
-def test_a_job_whose_command_is_too_long_is_refused(demo, monkeypatch):
-    monkeypatch.setattr("chapter6.study.plan.LONGEST_COMMAND", 700)
-    demo(runs_per_job=3)
-    with pytest.raises(StudyError, match=r"runs_per_job: 6 makes a command of \d+ characters in 9.9-demo.*choose less"):
-        demo(runs_per_job=6)
+def test_every_run_is_one_job_s(project):
+    study = load_study(root=project(config={"replicates": 7, "replicates_per_job": 5, "runs_per_job": 6}))
+    experiment = study.experiments["9.9-demo"]
+    jobs = study.jobs["9.9-demo"]
+    for run in experiment.runs():
+        (job,) = [name for name, job in jobs.items() if job.trains(run.variant.name, run.replicate)]
+        assert study.job_of(run) == study.paths.trained("9.9-demo", job)
+    assert len(list(experiment.runs())) == sum(block.size for job in jobs.values() for block in job.blocks) == 14
 
 
 def test_a_preset_caps_budgets_and_nothing_else(demo):
     presets = {"full": {}, "tiny": {"replicates": 1, "max_steps": 5, "max_examples": 100}}
     full, tiny = (demo(preset=name, presets=presets).variants["fast"] for name in presets)
-    assert (full.replicates, full.run["steps"], full.run["data"]["examples"]) == (3, 20, 60000)
-    assert (tiny.replicates, tiny.run["steps"], tiny.run["data"]["examples"]) == (1, 5, 100)
-    assert full.run["optimizer"] == tiny.run["optimizer"]
+    assert (full.replicates, full.run.steps, full.run.data.examples) == (3, 20, 60000)
+    assert (tiny.replicates, tiny.run.steps, tiny.run.data.examples) == (1, 5, 100)
+    differing = {key for key, value in full.settings.items() if tiny.settings[key] != value}
+    assert differing == {"stages.main.steps", "data.examples", "record"}
 
 
 def test_an_experiments_own_replicates_win_over_the_studys(demo):
@@ -142,6 +160,6 @@ def test_a_schedule_without_an_end_takes_the_last_update(demo, at, taken):
             "record": [{"measure": "evaluation", "at": at}],
         }
     }
-    (record,) = demo(changes | {"claims": []}).variants["slow"].run["record"]
-    steps = [step for first, every, last in record["steps"] for step in range(first, last + 1, every)]
+    (record,) = demo(changes | {"claims": []}).variants["slow"].run.record
+    steps = [step for schedule in record.at for step in schedule.steps]
     assert steps == taken

@@ -77,7 +77,9 @@ class _Definition:
 
 @cache
 def _definitions(module: str) -> dict[str, _Definition]:
-    tree = ast.parse(Path(ROOT.parent, *module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
+    place = Path(ROOT.parent, *module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     known: dict[str, str] = {}
     named: list[tuple[str, ast.stmt]] = []
     for node in tree.body:

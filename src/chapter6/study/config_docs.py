@@ -100,7 +100,10 @@ def readme() -> str:
 def schema() -> str:
     """Return config/schema.json: an experiment, its run settings optional wherever they may be split up."""
     experiment, run, stage, short = (_schema_of(cls) for cls in (spec.ExperimentSpec, Run, Stage, Perceptron))
-    definitions = {k: v for each in (experiment, run, stage, short) for k, v in each.pop("$defs", {}).items()}
+    definitions = experiment.pop("$defs", {})
+    for each in (run, stage, short):
+        definitions |= _with_kinds_left_out(each.pop("$defs", {}))
+    run, stage, short = (_with_kinds_left_out(each) for each in (run, stage, short))
     stage["properties"].pop("name")
     run["properties"] |= stage["properties"]
     run["properties"]["network"] = {"anyOf": [run["properties"]["network"], short | {"required": []}]}
@@ -111,6 +114,16 @@ def schema() -> str:
     experiment["$defs"] = definitions | {"Base": run, "Variant": variant}
     experiment["properties"]["base"] = {"$ref": "#/$defs/Base"}
     return json.dumps(experiment, indent=1, default=str) + "\n"
+
+
+def _with_kinds_left_out(schema: Any) -> Any:
+    """Return a schema in which a part of a run may lack its kind, which stands below it or is the default."""
+    if isinstance(schema, list):
+        return [_with_kinds_left_out(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _with_kinds_left_out(item) for key, item in schema.items() if key != "discriminator"}
+    return {"anyOf" if key == "oneOf" else key: item for key, item in kept.items()}
 
 
 def _schema_of(cls: Any) -> dict[str, Any]:
@@ -130,7 +143,10 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _rows(model: type[BaseModel]) -> Iterator[str]:
-    properties = model.model_json_schema(mode="serialization")["properties"]  # without bare kinds
+    described = model.model_json_schema(mode="serialization")  # without bare kinds
+    if "$ref" in described:  # a part that may hold parts of its own kind
+        described = described["$defs"][str(described["$ref"]).rsplit("/", 1)[-1]]
+    properties = described["properties"]
     for name, field in model.model_fields.items():
         if name != "kind":
             cells = (f"`{name}`", _type(properties[name]), _default(field), field.description or "")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from chapter6.analysis.tables import Level
+from chapter6.engine.run import Run
+from chapter6.engine.training import Stage
 from chapter6.registry import StudyError
-from chapter6.settings import assigned, merge, shortened
+from chapter6.settings import assigned, flatten, has_key, key_among, merge, shortened
 
 if TYPE_CHECKING:
     from chapter6.study.spec import ExperimentSpec
 
 OWN_KEYS = ("label", "track", "replicates", "strategy", "replay", "extends")  # beside the settings of the run
+ONLY_STAGE = Stage.__dataclass_fields__["name"].default  # what the stage of the short form is called
+OF_RUN = frozenset(field.name for field in fields(Run))
+OF_STAGE = frozenset(field.name for field in fields(Stage)) - {"name"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,26 @@ def drafts(experiment: ExperimentSpec) -> Iterator[Draft]:
 
 
 def assign(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Return settings with another value of a dotted one; ``stages.main.`` may stand before keys of the short form."""
-    return assigned(settings, key if "stages" in settings else key.removeprefix("stages.main."), value)
+    """Return settings with another value of a dotted one; what stands before its key may be left out.
+
+    ``stages.main.`` may stand before keys of the short form.
+    """
+    if isinstance(stages := settings.get("stages"), list | tuple):
+        named = [{"name": ONLY_STAGE, **stage} if isinstance(stage, Mapping) else stage for stage in stages]
+        settings = {**settings, "stages": named}
+    else:
+        key = key.removeprefix(f"stages.{ONLY_STAGE}.")
+    is_whole = key.split(".")[0] in (OF_RUN if stages else OF_RUN | OF_STAGE) | set(OWN_KEYS)
+    return assigned(settings, key if is_whole else _completed(flatten(settings), key), value)
+
+
+def _completed(keys: Collection[str], wanted: str) -> str:
+    """Return a key with what was left out before it; of what is not among the ``keys``, the part that holds it is."""
+    parts = wanted.split(".")
+    for end in range(len(parts), 0, -1):
+        if has_key(keys, ".".join(parts[:end])):
+            return ".".join([key_among(keys, ".".join(parts[:end])), *parts[end:]])
+    return key_among(keys, wanted)
 
 
 def _listed(experiment: ExperimentSpec) -> Iterator[Draft]:

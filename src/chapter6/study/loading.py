@@ -16,7 +16,7 @@ from chapter6.engine.run import Images, Record, Run, Schedule
 from chapter6.figures.base import Figure
 from chapter6.registry import StudyError, plain
 from chapter6.search.searches import Search
-from chapter6.settings import is_number, key_among, shortened
+from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study import bounds
 from chapter6.study.cross_checks import check_references
 from chapter6.study.drafts import Draft, drafts
@@ -226,9 +226,9 @@ def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -
 def _number_of(run: Run, name: str, place: str, use: str) -> str:
     """Return the full key of a setting that must be a number with fractions."""
     settings = run.settings
-    key = key_among(
-        [k for k, value in settings.items() if is_number(value)] if name not in settings else settings, name, place
-    )
+    numbers = [key for key, value in settings.items() if is_number(value)]
+    is_other = has_key(settings, name) and not has_key(numbers, name)
+    key = key_among(settings if is_other else numbers, name, place)
     if not is_number(settings[key]):
         raise StudyError(f"{place}: {name!r} is no number of the run, but {settings[key]!r}")
     if isinstance(settings[key], int):

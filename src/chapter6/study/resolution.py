@@ -6,58 +6,96 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from chapter6.engine.layers import Layer
 from chapter6.engine.network import Perceptron
 from chapter6.engine.run import Data, Images, Run
 from chapter6.engine.stages import Stage
 from chapter6.registry import StudyError, plain
-from chapter6.settings import key_among
+from chapter6.settings import addresses, key_among
 from chapter6.study.schema import parse
 from chapter6.study.taken import Taken
 
 STAGE_KEYS = tuple(field.name for field in dataclasses.fields(Stage) if field.name != "name")
+Way = tuple[str | int, ...]  # through settings, positions in lists included
 DEFAULT_RECORD = ({"measure": "batch_loss", "at": {}}, {"measure": "evaluation"})
 
 
 def resolve(settings: Mapping[str, Any], place: str) -> Taken:
     """Return the run that ``settings`` describe, its open numbers still open; ``place`` is what messages name."""
-    takes: dict[str, str] = {}
+    takes: dict[Way, str] = {}
     given = _without_references(settings, takes)
     renamed = {} if "stages" in settings else {"stages.0.": ""}
     run = parse(Run, _expanded(given, place), place, renamed)
-    return Taken(run, {key_among(run.settings, key, place): reference for key, reference in takes.items()})
+    keys = {way: _dotted(plain(run), way, place) for way in takes}
+    return Taken(run, {key_among(run.settings, keys[way], place): reference for way, reference in takes.items()})
 
 
-def _without_references(settings: Mapping[str, Any], takes: dict[str, str], prefix: str = "") -> dict[str, Any]:
-    """Return the settings without the values ``{from: FILE#KEY}``, which are entered in ``takes``."""
+def _without_references(value: Any, takes: dict[Way, str], way: Way = ()) -> Any:
+    """Return settings without the values ``{from: FILE#KEY}``, which are entered in ``takes``."""
+    if isinstance(value, list | tuple):
+        return [_without_references(item, takes, (*way, number)) for number, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
     kept: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and set(value) == {"from"}:
-            takes[f"{prefix}{key}"] = str(value["from"])
-        elif isinstance(value, Mapping):
-            kept[key] = _without_references(value, takes, f"{prefix}{key}.")
+    for key, item in value.items():
+        if isinstance(item, Mapping) and set(item) == {"from"}:
+            takes[(*way, key)] = str(item["from"])
         else:
-            kept[key] = value
+            kept[key] = _without_references(item, takes, (*way, key))
     return kept
+
+
+def _dotted(part: Any, way: Way, place: str) -> str:
+    """Return a way of keys and positions as a dotted key, elements of lists by their names."""
+    names: list[str] = []
+    for step in way:
+        if isinstance(step, int):
+            found = addresses(part)
+            if not found:
+                where = ".".join(map(str, way))
+                raise StudyError(f"{place}: {where}: no value can be taken from a file here, the list has no names")
+            names.append(found[step])
+            part = part[step]
+        else:
+            names.append(step)
+            part = part.get(step) if isinstance(part, Mapping) else None
+    return ".".join(names)
 
 
 def _expanded(settings: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Return the settings with their short forms written out; what is no short form stays for the schema to refuse."""
+    _check_keys(settings, place)
     full: dict[str, Any] = {"record": DEFAULT_RECORD, **settings}
     stage = {key: full.pop(key) for key in STAGE_KEYS if key in full}
     if "stages" not in full:
         full["stages"] = [stage]
     elif stage:
         raise StudyError(f"{place}: {', '.join(stage)}: say so within stages, or leave stages out")
-    if full.get("surface") is not None and "data" not in full:
-        full["data"] = None
     network = full.get("network")
+    if full.get("surface") is not None and not network:
+        full.setdefault("data", None)
     if isinstance(network, Mapping):
-        data = full.get("data", {})
-        known = parse(Data, {"kind": Images.key, **data} if isinstance(data, Mapping) else data, f"{place}: data")
-        full["network"] = plain(parse(Perceptron, network, f"{place}: network").layers(known.shape))
+        full["network"] = plain(_perceptron(network, full.get("data", {}), place))
     if isinstance(full["record"], list | tuple):
         full["record"] = [_expanded_record(record) for record in full["record"]]
     return full
+
+
+def _check_keys(settings: Mapping[str, Any], place: str) -> None:
+    """Refuse unknown keys, those of the short forms being known."""
+    known = {field.name for field in dataclasses.fields(Run)} | set(STAGE_KEYS)
+    if strange := [key for key in settings if key not in known]:
+        raise StudyError("\n".join(f"{place}: {key}: unknown key; choose from {sorted(known)}" for key in strange))
+
+
+def _perceptron(network: Mapping[str, Any], data: Any, place: str) -> tuple[Layer, ...]:
+    """Return the layers that the short form of a network stands for."""
+    if data is None:
+        raise StudyError(f"{place}: data: a network needs data")
+    if isinstance(data, Mapping):
+        data = {"kind": Images.key, **data}
+    shape = parse(Data, data, place, {"": "data."}).shape
+    return parse(Perceptron, network, place, {"": "network."}).layers(shape)
 
 
 def _expanded_record(record: Any) -> Any:

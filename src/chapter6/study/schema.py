@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -14,7 +14,9 @@ from chapter6.registry import Family, StudyError, build
 
 T = TypeVar("T")
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
-_open: list[type] = []  # families and dataclasses whose models are being made: what meets itself refers forward
+_open: list[type] = []  # families whose models are being made: what meets them again refers to them by a name
+_referred: dict[str, tuple[Any, str | None]] = {}  # family and default kind by such names
+_incomplete: list[Any] = []  # models that hold such names
 
 
 def parse(cls: type[T], raw: Any, place: str, renamed: Mapping[str, str] | None = None) -> T:
@@ -27,10 +29,19 @@ def parse(cls: type[T], raw: Any, place: str, renamed: Mapping[str, str] | None 
     try:
         return build(cls, _adapter(model).validate_python(_frozen(raw)).model_dump(exclude_unset=True))
     except ValidationError as error:
-        problems = [_describe(model, problem, renamed or {}) for problem in error.errors()]
+        problems = [_describe(model, problem, renamed or {}) for problem in _told_once(error.errors())]
         raise StudyError("\n".join(f"{place}: {text}" for text in dict.fromkeys(problems))) from None
     except StudyError as error:
         raise StudyError(f"{place}: {_told('.'.join(error.path), error.problem, renamed or {})}") from None
+
+
+def _told_once(problems: Sequence[Any]) -> Iterator[Any]:
+    """Leave out that a tuple is too short where it is because of what was refused within it."""
+    for problem in problems:
+        place = problem["loc"]
+        within = (other["loc"] for other in problems if other["loc"] != place)
+        if problem["type"] != "too_short" or not any(other[: len(place)] == place for other in within):
+            yield problem
 
 
 @cache
@@ -54,38 +65,64 @@ def model_of(cls: Any) -> Any:
         definitions["kind"] = (Literal[cls.key], cls.key)
     for field in dataclasses.fields(cls):
         definitions[field.name] = (_modelled(hints[field.name], _default_kind(field)), _default(field))
-    return create_model(cls.__name__, __config__=STRICT, __doc__=cls.__doc__, **definitions)
+    model: Any = create_model(cls.__name__, __config__=STRICT, __doc__=cls.__doc__, **definitions)
+    if not model.__pydantic_complete__:
+        _incomplete.append(model)
+    return model
 
 
-@cache
 def member_of(family: Any, default: str | None = None) -> Any:
     """Return the type "one member of ``family``", written ``{kind: ..., ...}`` or as the bare kind.
 
-    Where a part has a ``default`` kind, ``{...}`` without a kind is of that kind.
+    Where a part has a ``default`` kind, ``{...}`` without a kind is of that kind. Within its own members a family is
+    referred to by a name, and the models that do so are completed once all is there.
     """
     if family in _open:
-        return ForwardRef(family.__name__)
+        name = f"{family.__name__}_{default}"
+        _referred[name] = (family, default)
+        return ForwardRef(name)
+    written = _written(family, default)
+    if _incomplete and not _open:
+        _complete()
+    return written
+
+
+@cache
+def _written(family: Any, default: str | None) -> Any:
+    def expand(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"kind": value}
+        return {"kind": default, **value} if default and isinstance(value, Mapping) else value
+
+    tagged = _tagged(family)
+    written = tagged | Literal[tuple(family.choices())]  # in JSON schema, the bare kind will do as well
+    return Annotated[tagged, BeforeValidator(expand, json_schema_input_type=written)]
+
+
+@cache
+def _tagged(family: Any) -> Any:
     _open.append(family)
     try:
         models = tuple(model_of(member) for member in family.choices().values())
     finally:
         _open.remove(family)
     union = Union[models] if len(models) > 1 else models[0]  # noqa: UP007 (a union built at run time)
-    tagged = Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union
-    for model in models:
-        if not model.__pydantic_complete__ and family not in _open:
-            model.model_rebuild(_types_namespace={family.__name__: _written(tagged, family, default)})
-    return _written(tagged, family, default)
+    return Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union
 
 
-def _written(tagged: Any, family: type[Family], default: str | None) -> Any:
-    def expand(value: Any) -> Any:
-        if isinstance(value, str):
-            return {"kind": value}
-        return {"kind": default, **value} if default and isinstance(value, Mapping) else value
-
-    written = tagged | Literal[tuple(family.choices())]  # in JSON schema, the bare kind will do as well
-    return Annotated[tagged, BeforeValidator(expand, json_schema_input_type=written)]
+def _complete() -> None:
+    """Complete the models that were made before what they refer to."""
+    names: dict[str, Any] = {}
+    while len(names) < len(_referred):  # making a type may be the first to refer to another
+        names |= {name: _written(*referred) for name, referred in _referred.items() if name not in names}
+    while waiting := [model for model in _incomplete if not model.__pydantic_complete__]:
+        for model in waiting:
+            model.model_rebuild(force=True, raise_errors=False, _types_namespace=names)
+        if all(not model.__pydantic_complete__ for model in waiting):
+            waiting[0].model_rebuild(force=True, _types_namespace=names)
+    for model in _incomplete:
+        model.model_rebuild(force=True, _types_namespace=names)
+    _incomplete.clear()
 
 
 def _modelled(annotation: Any, default: str | None = None) -> Any:
@@ -131,7 +168,7 @@ def _default_kind(field: dataclasses.Field[Any]) -> str | None:
 def _describe(model: Any, problem: Mapping[str, Any], renamed: Mapping[str, str]) -> str:
     location, owner, part = _resolve(model, problem["loc"])
     of = part if problem["type"] == "union_tag_not_found" else owner
-    return _told(".".join(location), _reason(problem, of, bool(location)), renamed)
+    return _told(".".join(location), _reason(problem, of, bool(location) or "" in renamed), renamed)
 
 
 def _told(key: str, reason: object, renamed: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """The generated reference is what the code says, and the schema takes what the code takes."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from chapter6.engine.optimizers import Optimizer
-from chapter6.jobs import reference as job
-from chapter6.study.reference import FAMILIES, MODELS, readme, schema
+from chapter6.jobs import config_docs as job
+from chapter6.study.config_docs import FAMILIES, MODELS, readme, schema
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXPERIMENTS = sorted((CONFIG / "experiments").glob("*.yaml"))
@@ -34,12 +35,12 @@ def test_the_command_writes_both(tmp_path):
 def test_the_page_describes_every_setting():
     page = readme()
     for family in FAMILIES.values():
-        for key in family.members:
+        for key in family.choices():
             assert f"### `{key}`" in page
     for title, model in MODELS.items():
         section = page.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
-        for name in model.model_fields:
-            assert f"| `{name}` |" in section
+        for field in dataclasses.fields(model):
+            assert f"| `{field.name}` |" in section
 
 
 def test_the_page_describes_an_optimizer_as_its_class_does():

@@ -8,8 +8,8 @@ import pytest
 
 from chapter6.engine.training import Curve
 from chapter6.files import write_json
-from chapter6.study.known import Known
-from chapter6.study.records import write_curves
+from chapter6.study.results import write_curves
+from chapter6.study.run_cache import RunCache
 
 KEY = "0123abcd"
 
@@ -20,25 +20,25 @@ def record(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digest = write_curves("runs/a/replicate-0.npz", {("train", "loss"): Curve([0, 1], [2.0, np.nan])})
     write_json("runs/a/replicate-0.json", {"key": KEY, "variant": "a", "curves": digest, "seconds": 0.1})
-    Known("known").add(KEY, "runs/a/replicate-0.json")
+    RunCache("known").add(KEY, "runs/a/replicate-0.json")
     return Path("runs/a/replicate-0.json")
 
 
 def test_a_copy_has_the_same_curves_and_a_name_of_its_own(record):
-    assert Known("known").copy(KEY, "runs/b/replicate-0.json", {"variant": "b"}) == str(record)
+    assert RunCache("known").copy(KEY, "runs/b/replicate-0.json", {"variant": "b"}) == str(record)
     copy = Path("runs/b/replicate-0.json")
     assert copy.with_suffix(".npz").read_bytes() == record.with_suffix(".npz").read_bytes()
     assert copy.read_text() == record.read_text().replace('"variant": "a"', '"variant": "b"')
 
 
 def test_without_new_names_a_copy_is_equal_to_the_byte(record):
-    assert Known("known").copy(KEY, "other/replicate-0.json")
+    assert RunCache("known").copy(KEY, "other/replicate-0.json")
     assert Path("other/replicate-0.json").read_bytes() == record.read_bytes()
 
 
 @pytest.mark.parametrize("folder", [None, "elsewhere"])
 def test_nothing_is_known_without_an_index(record, folder):
-    known = Known(folder)
+    known = RunCache(folder)
     known.add("9999", str(record)) if folder is None else None
     assert known.copy(KEY, "runs/b/replicate-0.json") is None
     assert not Path("runs/b").exists()
@@ -46,7 +46,7 @@ def test_nothing_is_known_without_an_index(record, folder):
 
 @pytest.mark.usefixtures("record")
 def test_another_key_is_not_known():
-    assert Known("known").copy(KEY[:-1] + "e", "runs/b/replicate-0.json") is None
+    assert RunCache("known").copy(KEY[:-1] + "e", "runs/b/replicate-0.json") is None
 
 
 def rewritten(path):
@@ -75,5 +75,5 @@ HARM = {
 @pytest.mark.parametrize("harm", HARM)
 def test_what_is_not_whole_any_more_is_not_copied(record, harm):
     HARM[harm](record.resolve())
-    assert Known("known").copy(KEY, "runs/b/replicate-0.json") is None
+    assert RunCache("known").copy(KEY, "runs/b/replicate-0.json") is None
     assert not Path("runs/b").exists()

@@ -1,26 +1,35 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from chapter6.engine.run import Run
 from chapter6.engine.training import Curve
 from chapter6.files import write_json
-from chapter6.study.records import identity, is_trained, read_curves, write_curves
+from chapter6.registry import build
+from chapter6.study.results import Place, identity, is_trained, read_curves, write_curves
 
 CURVES = {
     ("train", "loss"): Curve([0, 5, 10], [2.5, float("inf"), float("nan")]),
     ("train", "histogram/layer-1"): Curve([10], [np.array([0.25, 0.75])]),
     ("test", "accuracy"): Curve([10], [0.1 + 0.2]),
 }
-PARTS = {"run": {"steps": 3, "batch_size": 8}, "seed": 6, "replicate": 0, "data": "d", "sources": "s"}
+RUN = {
+    "network": [{"kind": "flatten"}, {"kind": "dense", "units": 10}],
+    "stages": [{"steps": 3, "batch_size": 8, "optimizer": "sgd"}],
+    "record": [{"measure": "evaluation"}],
+}
+PLACE = Place("9.9-demo", "slow", 0, 6)
+PARTS = {"run": build(Run, RUN), "seed": 6, "replicate": 0, "data": "d", "sources": "s"}
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A folder with one trained replicate, its key being "key"."""
     digest = write_curves(tmp_path / "replicate-0.npz", CURVES)
-    write_json(tmp_path / "replicate-0.json", {"key": "key", "curves": digest, "steps": 10})
+    write_json(tmp_path / "replicate-0.json", {"key": "key", **vars(PLACE), "curves": digest, "steps": 10})
     return str(tmp_path)
 
 
@@ -43,7 +52,7 @@ def test_equal_curves_are_equal_files_whatever_their_order(folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"run": {"steps": 4, "batch_size": 8}}, {"seed": 7}, {"replicate": 1}, {"data": None}, {"sources": "t"}],
+    [{"run": build(Run, RUN | {"stages": [{"steps": 4, "batch_size": 8, "optimizer": "sgd"}]})}, {"seed": 7}, {"replicate": 1}, {"data": None}, {"sources": "t"}],
     ids=lambda change: next(iter(change)),
 )
 def test_the_key_depends_on_every_part(change):
@@ -51,13 +60,17 @@ def test_the_key_depends_on_every_part(change):
 
 
 def test_the_key_does_not_depend_on_the_order_of_settings():
-    assert identity(**PARTS) == identity(**PARTS | {"run": {"batch_size": 8, "steps": 3}})
+    assert identity(**PARTS) == identity(**PARTS | {"run": build(Run, dict(reversed(RUN.items())))})
 
 
 def test_a_replicate_is_trained_under_its_key(folder):
-    assert is_trained(folder, 0, "key")
-    assert not is_trained(folder, 0, "other key")
-    assert not is_trained(folder, 1, "key")
+    assert is_trained(folder, PLACE, "key")
+    assert not is_trained(folder, PLACE, "other key")
+
+
+@pytest.mark.parametrize("change", [{"experiment": "x"}, {"variant": "fast"}, {"replicate": 1}, {"seed": 7}])
+def test_a_replicate_is_trained_in_its_own_place_only(folder, change):
+    assert not is_trained(folder, replace(PLACE, **change), "key")
 
 
 HARM = {
@@ -81,4 +94,4 @@ def test_damage_is_noticed(folder, harm):
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    assert not is_trained(folder, 0, "key")
+    assert not is_trained(folder, PLACE, "key")

@@ -3,7 +3,7 @@
 import pytest
 
 from chapter6.engine.penalties import L2
-from chapter6.engine.training import EarlyStopping
+from chapter6.engine.stages import EarlyStopping
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
 from chapter6.study.resolution import resolve

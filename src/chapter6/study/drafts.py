@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chapter6.analysis.tables import Level
 from chapter6.engine.run import Run
-from chapter6.engine.training import Stage
+from chapter6.engine.stages import Stage
 from chapter6.registry import StudyError
 from chapter6.settings import assigned, flatten, has_key, key_among, merge, shortened
 

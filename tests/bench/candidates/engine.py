@@ -32,7 +32,7 @@ from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.optimizers import SGD, Adam, Momentum, Optimizer
 from chapter6.engine.problems import NetworkProblem
 from chapter6.engine.run import Images, Record, Run, Schedule
-from chapter6.engine.training import Stage
+from chapter6.engine.stages import Stage
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": SGD(LEARNING_RATES["sgd"]),

@@ -1,22 +1,14 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from chapter6.engine.run import Data, Images
 from chapter6.engine.streams import Streams
-from engine.small import required_fields
+from engine.small import digits, required_fields
 
 every_data = pytest.mark.parametrize("kind", Data.members)
 
 WIDTH = 10
-RNG = np.random.default_rng(0)
-DATASET = SimpleNamespace(
-    train_images=RNG.integers(0, 256, (40, 784), dtype=np.uint8),
-    train_labels=RNG.integers(0, 10, 40, dtype=np.uint8),
-    test_images=RNG.integers(0, 256, (15, 784), dtype=np.uint8),
-    test_labels=RNG.integers(0, 10, 15, dtype=np.uint8),
-)
+DATASET = digits(40, 15)
 
 
 def sample(kind, **settings):

@@ -1,6 +1,7 @@
 """Small problems to train, and a way to see every step of a training."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -30,6 +31,15 @@ def gaussians(count, inputs=12, classes=4):
     """Return random examples with positive and negative inputs in float64."""
     rng = Streams(1, 0)("gaussians")
     return Examples(rng.standard_normal((count, inputs)), rng.integers(0, classes, count))
+
+
+def digits(train, test):
+    """Return a data set of so many random images of 28 x 28."""
+    rng = Streams(1, 0)("digits")
+    sizes = {"train": train, "test": test}
+    images = {f"{split}_images": rng.integers(0, 256, (count, 784), dtype=np.uint8) for split, count in sizes.items()}
+    labels = {f"{split}_labels": rng.integers(0, 10, count, dtype=np.uint8) for split, count in sizes.items()}
+    return SimpleNamespace(**images, **labels)
 
 
 def architecture(inputs=12, hidden=(8, 8), outputs=4, activation="relu", initializer="he", **extras):

@@ -196,6 +196,7 @@ perceptrons = st.builds(
 shapes = st.sampled_from([(12,), (1, 28, 28), (3, 4)])
 
 
+@settings(deadline=None)
 @given(perceptrons, shapes, st.sampled_from(["before", "after"]))
 def test_the_short_form_of_its_layers_is_the_perceptron(perceptron, shape, placement):
     """The placement counts only where there is something to place."""
@@ -204,6 +205,7 @@ def test_the_short_form_of_its_layers_is_the_perceptron(perceptron, shape, place
     assert Perceptron.of(perceptron.layers(shape), shape) == perceptron
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([Dense(3), Dense(4, Zeros()), ReLU(), Tanh(), Flatten(), Dropout()]), max_size=6), shapes
 )
@@ -231,6 +233,7 @@ def test_layers_without_a_short_form_have_none(layers):
     assert Perceptron.of(layers, (12,)) is None
 
 
+@settings(deadline=None)
 @given(perceptrons, shapes)
 def test_the_shapes_of_a_perceptron_follow_its_widths(perceptron, shape):
     design = Architecture(perceptron.layers(shape), shape)

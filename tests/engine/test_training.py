@@ -351,6 +351,27 @@ def test_a_stage_that_stops_early_hands_its_best_weights_to_the_next():
     np.testing.assert_array_equal(both.values, alone.values)
 
 
+@pytest.mark.parametrize("patience", [3, 1000])
+def test_what_is_due_where_a_stage_ends_is_read_once_and_from_the_weights_that_the_next_starts_from(patience):
+    """Whether patience ran out or the updates did."""
+    optimizer, rule = {"kind": "sgd", "learning_rate": 2.0}, EarlyStopping(every=2, patience=patience)
+    problem, alone = network_problem(), network_problem()
+    (first,) = stages(200, optimizer=optimizer, stopping=rule)
+    at = train(alone, [first]).steps
+    assert (at == 200) == (patience == 1000)
+    second = Stage(name="second", steps=5, optimizer=SGD(), batch_size=6)
+    outcome = train(problem, [first, second], [record(Evaluation(("test",)), *range(206))])
+    curve = outcome.curves["test", "loss"]
+    assert curve.steps == list(range(at + 6))
+    assert curve.values[at] == alone.evaluate("test")[0]
+
+
+def test_a_divergence_in_the_last_update_of_a_stage_is_read_and_ends_the_run():
+    outcome = train(bowl(), stages(1, 20, optimizer=SGD(1e308)), [record("position", *range(22))])
+    assert (outcome.status, outcome.steps) == ("diverged", 1)
+    assert outcome.curves["train", "x"].steps == [0, 1]
+
+
 def test_a_divergence_ends_all_stages():
     outcome = train(bowl(), stages(10, 20, optimizer=SGD(1e200)), [record("position", *range(31))])
     assert (outcome.status, outcome.steps) == ("diverged", 1)

@@ -52,11 +52,12 @@ def train(
     """
     session = _Session(problem, sum(stage.steps for stage in stages), recordings, progress)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        session.record(0)
+        session.record()
+        last = max((number for number, stage in enumerate(stages) if stage.steps), default=0)
         for number, stage in enumerate(stages):
             if stage.steps and session.status == "finished":
                 problem.begin(stage, number)
-                session.run(stage)
+                session.run(stage, is_last=number == last)
         session.end()
     return Outcome(session.status, session.step, session.curves)
 
@@ -73,8 +74,8 @@ class _Session:
         self._problem, self._total, self._progress = problem, total, progress
         self._before, self._after = _by_step(recordings)
 
-    def run(self, stage: Stage) -> None:
-        """Take the updates of a stage, or as many as it comes to."""
+    def run(self, stage: Stage, is_last: bool) -> None:
+        """Take the updates of a stage, or as many as it comes to; what is due at its end is read once it is over."""
         assert stage.optimizer is not None  # only a stage without updates has none
         problem, before, after, progress = self._problem, self._before, self._after, self._progress
         state = stage.optimizer.start(problem.values)
@@ -92,16 +93,18 @@ class _Session:
                 progress(self.step, loss)
             if watch and watch.is_over(number):
                 break
-            if self.step in after and self.step < self._total:
+            if self.step in after and number < stage.steps:
                 self._record(after[self.step])
         if not np.isfinite(problem.values).all():
             self.status = "diverged"
         elif watch:
             watch.restore()
+        if not is_last:
+            self.record()
 
-    def record(self, step: int) -> None:
-        """Take what is due between updates, after so many."""
-        self._record(self._after.get(step, ()))
+    def record(self) -> None:
+        """Take what is due between updates, after so many as there were."""
+        self._record(self._after.get(self.step, ()))
 
     def end(self) -> None:
         """Take what is due at the end, that of the last planned update included where the run was stopped early."""

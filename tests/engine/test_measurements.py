@@ -13,8 +13,8 @@ from chapter6.engine.measurements import (
     Position,
 )
 from chapter6.engine.problems import SurfaceProblem
-from chapter6.engine.surfaces import Bowl
 from chapter6.engine.stages import EarlyStopping
+from chapter6.engine.surfaces import Bowl
 from engine.combinations import layers
 from engine.small import affine_shapes, gaussians, network_problem, watch
 from reference.differences import central_difference

@@ -16,8 +16,8 @@ from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import SGD, Adam
 from chapter6.engine.penalties import L1, L2
 from chapter6.engine.run import Images, Noise, Record, Run, Schedule
-from chapter6.engine.surfaces import Bowl
 from chapter6.engine.stages import EarlyStopping, Stage
+from chapter6.engine.surfaces import Bowl
 from chapter6.registry import StudyError, build, canonical, plain
 
 RECORD = (Record(BatchLoss(), (Schedule(),)),)

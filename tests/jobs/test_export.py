@@ -8,10 +8,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from chapter6.study.sources import training_digest
 
 from chapter6.files import read_json, write_json, write_text
 from chapter6.registry import StudyError
-from chapter6.study.sources import training_digest
 
 from .finished import finish
 from .small import call

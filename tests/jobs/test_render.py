@@ -6,15 +6,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
+from chapter6.study.records import identity
+from chapter6.study.references import dereferenced
+from chapter6.study.sources import training_digest
 
 from chapter6.files import write_json, write_text
 from chapter6.jobs import render
 from chapter6.registry import StudyError
 from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Study, load_study
-from chapter6.study.records import identity
-from chapter6.study.references import dereferenced
-from chapter6.study.sources import training_digest
 
 PATHS = """
 id: 6.1-paths

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chapter6.study.records import read_curves
 
 from chapter6.registry import StudyError
-from chapter6.study.records import read_curves
 
 from .small import call, train, write_study
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from chapter6.study.records import read_curves, write_curves
 
 from chapter6.engine.training import Curve
 from chapter6.files import write_json
 from chapter6.registry import StudyError
-from chapter6.study.records import read_curves, write_curves
 
 from .finished import finish
 from .small import call, train, write_study

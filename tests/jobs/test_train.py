@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chapter6.study.assemble import execute
+from chapter6.study.records import read_curves
+from chapter6.study.sources import training_digest
 
 from chapter6.data.mnist import load
 from chapter6.engine.streams import Streams
 from chapter6.jobs import train
-from chapter6.study.assemble import execute
-from chapter6.study.records import read_curves
-from chapter6.study.sources import training_digest
 
 from .small import call, fetch_extract, train_batch, train_block, write_study
 

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from chapter6.jobs.where import runs_in_mlflow
 
 from .small import call, write_study

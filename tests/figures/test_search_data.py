@@ -176,7 +176,10 @@ def test_names_for_validation():
     ("figure", "words"),
     [
         (BestTrials(metric="accuracy", replicate=7), "no search 7; choose from [0, 1]"),
-        (Landscape(metric="accuracy", x="optimizer.momentum", y=DECAY), "choose from optimizer.learning_rate, penalties.l2.strength"),
+        (
+            Landscape(metric="accuracy", x="optimizer.momentum", y=DECAY),
+            "choose from optimizer.learning_rate, penalties.l2.strength",
+        ),
         (BestSoFar(metric="accuracy", variants=("grid",)), "choose from ['random', 'narrowing']"),
     ],
 )

@@ -13,7 +13,9 @@ RUN = {
     "steps": 2000,
     "batch_size": 128,
     "sampling": "replacement",
-    "record": [{"measure": {"kind": "evaluation", "splits": ["test"]}, "at": [{"first": 0, "every": 200, "last": 2000}]}],
+    "record": [
+        {"measure": {"kind": "evaluation", "splits": ["test"]}, "at": [{"first": 0, "every": 200, "last": 2000}]}
+    ],
 }
 
 

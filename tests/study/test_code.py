@@ -93,7 +93,9 @@ UNUSED = {
 USED = {
     "the optimizer": [("engine/optimizers.py", "velocity *= self.momentum", "velocity *= 1 * self.momentum")],
     "a base class": [("engine/optimizers.py", "class Optimizer(Family):", "class Optimizer(Family):\n    more = 1\n")],
-    "a layer's work": [("engine/layers.py", "class BoundDense(BoundLayer):", "class BoundDense(BoundLayer):\n    m = 1\n")],
+    "a layer's work": [
+        ("engine/layers.py", "class BoundDense(BoundLayer):", "class BoundDense(BoundLayer):\n    m = 1\n")
+    ],
     "a penalty's work": [("engine/penalties.py", "class L2(Penalty):", "class L2(Penalty):\n    more = 1\n")],
     "the loop": [("engine/training.py", "session.record(0)", "session.record(0 + 0)")],
     "a helper of initial weights": [("engine/streams.py", ".digest()[:16]", ".digest()[-16:]")],
@@ -102,7 +104,9 @@ USED = {
         ("engine/training.py", "session.record(0)", "arrays, session.record(0)"),
     ],
     "the reader of images": [("data/mnist.py", "def load(", "def load(*, more=1, ")],
-    "settings of a run": [("registry.py", "def plain(value: Any) -> Any:", "def plain(value: Any, m: int = 1) -> Any:")],
+    "settings of a run": [
+        ("registry.py", "def plain(value: Any) -> Any:", "def plain(value: Any, m: int = 1) -> Any:")
+    ],
 }
 
 

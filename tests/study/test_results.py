@@ -52,7 +52,13 @@ def test_equal_curves_are_equal_files_whatever_their_order(folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"run": build(Run, RUN | {"stages": [{"steps": 4, "batch_size": 8, "optimizer": "sgd"}]})}, {"seed": 7}, {"replicate": 1}, {"data": None}, {"sources": "t"}],
+    [
+        {"run": build(Run, RUN | {"stages": [{"steps": 4, "batch_size": 8, "optimizer": "sgd"}]})},
+        {"seed": 7},
+        {"replicate": 1},
+        {"data": None},
+        {"sources": "t"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_the_key_depends_on_every_part(change):

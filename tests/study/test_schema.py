@@ -39,7 +39,7 @@ class Holder:
     """What holds a list of them."""
 
     blocks: tuple[Block, ...]
-    single: Block = Unit()  # noqa: RUF009 (frozen)
+    single: Block = Unit()
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class West(Left):
     """Holds what holds it; the default kind is that of the default."""
 
     rights: tuple[Right, ...] = ()
-    end: Left = End()  # noqa: RUF009 (frozen)
+    end: Left = End()
 
 
 NESTED = {
@@ -136,14 +136,17 @@ def test_a_family_may_be_asked_for_by_itself_in_any_order():
     assert parse(Residual, {"kind": "residual", "blocks": ["unit"]}, "here") == Residual((Unit(),))
     schema = model_of(Residual).model_json_schema()
     assert schema["$defs"]["Residual"]["properties"].keys() == {"kind", "blocks", "survival", "shortcut"}
-    assert parse(Chain, {"number": 1, "kind": "link", "rest": {"number": 2, "kind": "link"}}, "here") == Link(1, Link(2))
+    assert parse(Chain, {"number": 1, "kind": "link", "rest": {"number": 2, "kind": "link"}}, "here") == Link(
+        1, Link(2)
+    )
 
 
 def test_a_family_that_holds_itself_by_way_of_another_class():
     raw = {"kind": "call", "arguments": [{"value": "name"}, {"value": {"kind": "call", "arguments": []}, "weight": 2}]}
     assert parse(Expression, raw, "here") == Call((Argument(Name()), Argument(Call(()), 2)))
-    with pytest.raises(StudyError, match=r"^here: arguments\.0\.value\.arguments\.0\.weight: .* greater than 0, not 0$"):
-        inner = {"kind": "call", "arguments": [{"value": "name", "weight": 0}]}
+    inner = {"kind": "call", "arguments": [{"value": "name", "weight": 0}]}
+    place = r"arguments\.0\.value\.arguments\.0\.weight"
+    with pytest.raises(StudyError, match=rf"^here: {place}: .* greater than 0, not 0$"):
         parse(Expression, {"kind": "call", "arguments": [{"value": inner}]}, "here")
 
 

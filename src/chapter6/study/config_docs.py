@@ -69,7 +69,7 @@ MODELS: dict[str, Any] = {
     "An experiment: `claims[]`": spec.ClaimSpec,
     "A check: `when`, `learned`": Target,
 }
-KINDS = (Activation, *FAMILIES.values())  # the narrower first
+KINDS: tuple[type[Family], ...] = (Activation, *FAMILIES.values())  # the narrower first
 INTRODUCTION = """# Configuration
 
 This page is written by `make reference` from the code; `schema.json` beside it serves editors (put

@@ -99,7 +99,7 @@ def readme() -> str:
         sections.append(f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n\n{_table(model)}")
     for title, family in FAMILIES.items():
         sections.append(f"## {title}\n")
-        sections += [_member(member) for member in family.members.values()]
+        sections += [_member(member) for member in family.choices().values()]
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
 

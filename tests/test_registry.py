@@ -116,3 +116,14 @@ def test_build_refuses_an_unknown_field_with_the_choices():
 
     with pytest.raises(StudyError, match=r"dot: unknown field 'sise'; choose from \['size'\]"):
         shape.build({"kind": "dot", "sise": 3})
+
+
+def test_choices_come_in_one_order_whichever_module_was_imported_first():
+    shape = new_family()
+
+    def member(name, module):
+        return type(name, (shape,), {"__module__": module})
+
+    member("Late", "b"), member("Second", "a"), member("First", "a")
+    assert list(shape.choices()) == ["second", "first", "late"]
+    assert list(shape.members["late"].choices()) == ["late"]

@@ -60,8 +60,12 @@ class Family:
 
     @classmethod
     def choices(cls) -> dict[str, type[Self]]:
-        """Return the members that are of this class, by key: of a family all, of a member itself."""
-        return {key: member for key, member in cls.members.items() if issubclass(member, cls)}
+        """Return the members that are of this class, by key: of a family all, of a member itself.
+
+        They come by module and in its order, whichever module was imported first.
+        """
+        found = sorted(cls.members.items(), key=lambda item: item[1].__module__)
+        return {key: member for key, member in found if issubclass(member, cls)}
 
     @classmethod
     def build(cls, spec: Mapping[str, Any] | str) -> Self:

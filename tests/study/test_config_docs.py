@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 from chapter6.engine.optimizers import Optimizer
 from chapter6.jobs import config_docs as job
 from chapter6.study.config_docs import FAMILIES, MODELS, readme, schema
+from chapter6.study.meanings import MEANINGS
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXPERIMENTS = sorted((CONFIG / "experiments").glob("*.yaml"))
@@ -41,6 +43,20 @@ def test_the_page_describes_every_setting():
         section = page.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
         for field in dataclasses.fields(model):
             assert f"| `{field.name}` |" in section
+
+
+def test_every_key_has_a_meaning_and_no_class_of_the_code_is_shown():
+    rows = [line for line in readme().splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []
+    types_and_defaults = [" ".join(re.split(r" (?<!\\)\| ", row)[1:3]) for row in rows]
+    assert [row for row in types_and_defaults if re.search(r"\w\(|Spec\b|Config\b|list of any", row)] == []
+
+
+def test_no_meaning_is_left_over():
+    classes = [*MODELS.values(), *(member for family in FAMILIES.values() for member in family.choices().values())]
+    names = {field.name for cls in classes for field in dataclasses.fields(cls)}
+    full = {f"{cls.__name__}.{field.name}" for cls in classes for field in dataclasses.fields(cls)}
+    assert set(MEANINGS) - names - full == set()
 
 
 def test_the_page_describes_an_optimizer_as_its_class_does():

@@ -144,10 +144,9 @@ def test_a_family_may_be_asked_for_by_itself_in_any_order():
 def test_a_family_that_holds_itself_by_way_of_another_class():
     raw = {"kind": "call", "arguments": [{"value": "name"}, {"value": {"kind": "call", "arguments": []}, "weight": 2}]}
     assert parse(Expression, raw, "here") == Call((Argument(Name()), Argument(Call(()), 2)))
-    with pytest.raises(
-        StudyError, match=r"^here: arguments\.0\.value\.arguments\.0\.weight: .* greater than 0, not 0$"
-    ):
-        inner = {"kind": "call", "arguments": [{"value": "name", "weight": 0}]}
+    inner = {"kind": "call", "arguments": [{"value": "name", "weight": 0}]}
+    place = r"arguments\.0\.value\.arguments\.0\.weight"
+    with pytest.raises(StudyError, match=rf"^here: {place}: .* greater than 0, not 0$"):
         parse(Expression, {"kind": "call", "arguments": [{"value": inner}]}, "here")
 
 

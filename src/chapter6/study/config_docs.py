@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from inspect import cleandoc
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from chapter6.analysis.checks import Check
+from chapter6.analysis.quantities import Target
+from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss
@@ -22,13 +24,14 @@ from chapter6.engine.run import Data, Record, Run, Schedule
 from chapter6.engine.stages import EarlyStopping, Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.figures.recipes import Figure
-from chapter6.registry import Family
+from chapter6.registry import Family, plain
 from chapter6.search.searches import Replay
 from chapter6.search.spaces import Dimension
 from chapter6.search.stopping import StoppingRule
 from chapter6.search.strategies import Strategy
 from chapter6.study import spec
 from chapter6.study.drafts import OWN_KEYS
+from chapter6.study.meanings import meaning_of
 from chapter6.study.schema import model_of
 
 FAMILIES: dict[str, type[Family]] = {
@@ -49,6 +52,7 @@ MODELS: dict[str, Any] = {
     "config.yaml": spec.StudyConfig,
     "config.yaml: `presets.<name>`": spec.PresetSpec,
     "config.yaml: `data`": spec.DataConfig,
+    "config.yaml: `data.sizes`": spec.SizesConfig,
     "config.yaml: `tracking`": spec.TrackingConfig,
     "An experiment: `experiments/<id>.yaml`": spec.ExperimentSpec,
     "A variant: beside the settings of its run": spec.OwnSpec,
@@ -63,7 +67,9 @@ MODELS: dict[str, Any] = {
     "A variant: `replay`": Replay,
     "An experiment: `tuning`": spec.TuningSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
+    "A check: `when`, `learned`": Target,
 }
+KINDS: tuple[type[Family], ...] = (Activation, *FAMILIES.values())  # the narrower first
 INTRODUCTION = """# Configuration
 
 This page is written by `make reference` from the code; `schema.json` beside it serves editors (put
@@ -90,10 +96,10 @@ def readme() -> str:
     """Return config/README.md."""
     sections = [INTRODUCTION]
     for title, model in MODELS.items():
-        sections.append(f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n\n{_table(model_of(model))}")
+        sections.append(f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n\n{_table(model)}")
     for title, family in FAMILIES.items():
         sections.append(f"## {title}\n")
-        sections += [_member(member) for member in family.members.values()]
+        sections += [_member(member) for member in family.choices().values()]
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
 
@@ -113,7 +119,7 @@ def schema() -> str:
     variant["properties"] |= {key: {} for key in OWN_KEYS}
     experiment["$defs"] = definitions | {"Base": run, "Variant": variant}
     experiment["properties"]["base"] = {"$ref": "#/$defs/Base"}
-    return json.dumps(experiment, indent=1, default=str) + "\n"
+    return json.dumps(plain(experiment), indent=1) + "\n"
 
 
 def _with_kinds_left_out(schema: Any) -> Any:
@@ -131,48 +137,63 @@ def _schema_of(cls: Any) -> dict[str, Any]:
 
 
 def _member(member: Any) -> str:
-    model = model_of(member)
-    return f"### `{member.key}`\n\n{cleandoc(member.__doc__ or '')}\n\n{_table(model)}"
+    return f"### `{member.key}`\n\n{cleandoc(member.__doc__ or '')}\n\n{_table(member)}"
 
 
-def _table(model: type[BaseModel]) -> str:
-    rows = list(_rows(model))
+def _table(cls: Any) -> str:
+    rows = list(_rows(cls))
     if not rows:
         return "No settings."
     return "\n".join(["| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows])
 
 
-def _rows(model: type[BaseModel]) -> Iterator[str]:
+def _rows(cls: Any) -> Iterator[str]:
+    model = model_of(cls)
     described = model.model_json_schema(mode="serialization")  # without bare kinds
     if "$ref" in described:  # a part that may hold parts of its own kind
         described = described["$defs"][str(described["$ref"]).rsplit("/", 1)[-1]]
     properties = described["properties"]
     for name, field in model.model_fields.items():
         if name != "kind":
-            cells = (f"`{name}`", _type(properties[name]), _default(field), field.description or "")
+            cells = (f"`{name}`", _type(properties[name]), _default(field), meaning_of(cls, name))
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _type(schema: dict[str, Any]) -> str:
     """Describe a JSON schema in a few words, bounds included."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rsplit("/", 1)[-1]
+        return _named({str(schema["$ref"]).rsplit("/", 1)[-1]})
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            return " or ".join(dict.fromkeys(_type(part) for part in schema[union]))
+    options = [option for union in ("anyOf", "oneOf") for option in schema.get(union, ())]
+    if options:
+        parts = {str(option["$ref"]).rsplit("/", 1)[-1] for option in options if "$ref" in option}
+        others = [_type(option) for option in options if "$ref" not in option]
+        return " or ".join(dict.fromkeys([*([_named(parts)] if parts else []), *others]))
     kind = str(schema.get("type", "any"))
+    if "prefixItems" in schema:
+        return f"list of {', '.join(map(_type, schema['prefixItems']))}"
     if kind == "array":
         return f"list of {_type(schema.get('items', {}))}"
     bounds = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
     return " ".join([kind, *(f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema)])
 
 
+def _named(parts: set[str]) -> str:
+    """Return what parts of these classes are called: their family where they are all of it, else their kinds."""
+    for family in KINDS:
+        classes = {member.__name__: member for member in family.choices().values()}
+        if parts == classes.keys():
+            return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", family.__name__).lower()
+        if parts < classes.keys():
+            return " or ".join(f"`{classes[name].key}`" for name in sorted(parts))
+    return "keys (see below)"
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    value = field.get_default(call_default_factory=True)
-    if isinstance(value, BaseModel) or (isinstance(value, dict) and value):
-        return "see below"
-    return f"`{json.dumps(value, default=str)}`"
+    value = plain(field.get_default(call_default_factory=True))
+    if isinstance(value, dict) and set(value) == {"kind"}:
+        value = value["kind"]
+    return "see below" if isinstance(value, dict) and value else f"`{json.dumps(value)}`"

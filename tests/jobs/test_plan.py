@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 
 from .small import call, train, write_study
 

@@ -59,7 +59,7 @@ def write_study(**config: object) -> Study:
     """Write configuration and experiments into the current folder; return the study."""
     folder = Path("config/experiments")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {"bowl": BOWL, "noise": NOISE}.items():
+    for name, text in {"6.1-bowl": BOWL, "6.2-noise": NOISE}.items():
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     Path("config/config.yaml").write_text(json.dumps(CONFIG | config), encoding="utf-8")
     return load_study()

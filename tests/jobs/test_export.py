@@ -11,7 +11,6 @@ import pytest
 
 from chapter6.files import read_json, write_json, write_text
 from chapter6.registry import StudyError
-from chapter6.study.sources import training_digest
 
 from .finished import finish
 from .small import call
@@ -86,7 +85,7 @@ def test_the_manifest_says_how_the_study_was_made():
     assert sum(study["verdicts"].values()) == 6
     assert study["trained"][0].startswith(min(record["started"] for record in records)[:23])
     assert study["data"] == [read_json("data/digest.json")["digest"]]
-    assert study["sources"] == [training_digest()]
+    assert study["sources"] == sorted({record["sources"] for record in records})
     assert study["environments"] == [{**records[0]["environment"], "runs": 15}]
     assert {"python", "numpy", "scipy", "pandas", "snakemake", "mlflow"} <= set(made["versions"])
     assert all(made["versions"].values())
@@ -129,7 +128,7 @@ UNFINISHED = {
     "a figure that is missing": (lambda: remove("results/figures/6.4-net/curves.svg"), "6.4-net/curves.svg"),
     "settings changed since": (
         lambda: edit("config/experiments/6.4-net.yaml", "learning_rate: 0.3}", "learning_rate: 0.2}"),
-        "6.4-net: trained with other settings: fast 0, fast 1, fast 2",
+        "6.4-net: it is the record of other settings: fast 0, fast 1, fast 2",
     ),
     "replicates added since": (
         lambda: edit("config/experiments/6.4-net.yaml", "0.3}, replicates: 3", "0.3}, replicates: 4"),
@@ -149,7 +148,7 @@ UNFINISHED = {
     ),
     "other data than the runs had": (
         lambda: edit("data/digest.json", read_json("data/digest.json")["digest"], "f" * 64),
-        "not all runs have the same data",
+        "6.4-net: it is the record of other data: ",
     ),
 }
 
@@ -182,16 +181,17 @@ def test_an_unfinished_study_is_packed_on_request_and_says_so(capsys):
 
 @pytest.mark.usefixtures("project")
 def test_runs_of_other_code_are_told_from_runs_of_this_one(monkeypatch):
-    monkeypatch.setattr("chapter6.jobs.export.training_digest", lambda: "0" * 64)
-    with pytest.raises(StudyError, match="trained by other code"):
+    monkeypatch.setattr("chapter6.sharing.checks.training_digest", lambda *_: "0" * 64)
+    with pytest.raises(StudyError, match="it is the record of other code"):
         call("export")
 
 
 @pytest.mark.usefixtures("project")
-def test_a_record_whose_key_is_not_its_own_is_refused():
+@pytest.mark.parametrize(("field", "found"), [("sources", "other code"), ("key", "another run")])
+def test_a_record_whose_key_is_not_its_own_is_refused(field, found):
     record = read_json(RECORD)
-    write_json(RECORD, record | {"sources": "0" * 64})
-    with pytest.raises(StudyError, match=r"6\.4-net: the key is not that of the run: fast 1"):
+    write_json(RECORD, record | {field: "0" * 64})
+    with pytest.raises(StudyError, match=rf"6\.4-net: it is the record of {found}: fast 1"):
         call("export")
 
 

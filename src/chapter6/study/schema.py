@@ -27,10 +27,22 @@ def parse(cls: type[T], raw: Any, place: str, renamed: Mapping[str, str] | None 
     try:
         return build(cls, _adapter(model).validate_python(_frozen(raw)).model_dump(exclude_unset=True))
     except ValidationError as error:
-        problems = [_describe(model, problem, renamed or {}) for problem in error.errors()]
+        problems = [_describe(model, problem, renamed or {}) for problem in _first_causes(error)]
         raise StudyError("\n".join(f"{place}: {text}" for text in dict.fromkeys(problems))) from None
     except StudyError as error:
         raise StudyError(f"{place}: {_told('.'.join(error.path), error.problem, renamed or {})}") from None
+
+
+def _first_causes(error: ValidationError) -> list[Any]:
+    """Return the problems without lists that are too short only because an item of theirs was refused."""
+    problems = error.errors()
+    places = [problem["loc"] for problem in problems]
+
+    def follows(problem: Any) -> bool:
+        place = problem["loc"]
+        return problem["type"] == "too_short" and any(p != place and p[: len(place)] == place for p in places)
+
+    return [problem for problem in problems if not follows(problem)]
 
 
 @cache

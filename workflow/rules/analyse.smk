@@ -48,7 +48,9 @@ rule judge:
         order=order_of(
             "judge",
             claims=lambda experiment: digest(plain(experiment.spec.claims)),
-            sources=source_digest("analysis/*.py", "intervals.py", "metrics.py", "settings.py", "words.py", "jobs/judge.py"),
+            sources=source_digest(
+                "analysis/*.py", "intervals.py", "metrics.py", "settings.py", "words.py", "jobs/judge.py"
+            ),
         ),
     output:
         paths.claims("{experiment}"),

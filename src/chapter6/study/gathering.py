@@ -55,9 +55,7 @@ def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[s
     }
 
 
-def tables_for(
-    experiment: Experiment, paths: Paths, read: Callable[[str], pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
+def tables_for(experiment: Experiment, paths: Paths, read: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables that an experiment's claims are judged by: its own, and beside them those that claims name.
 
     ``read`` returns a table by its file; variants of other experiments are called ``<experiment>/<variant>``.

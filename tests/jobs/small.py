@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,9 @@ def train(study: Study, experiment: str) -> None:
 
 def train_job(study: Study, experiment: str, job: TrainingJob) -> None:
     """Train what one job of a study trains."""
-    train_order(training(study, experiment, job), study.paths.runs(experiment), study.paths.trained(experiment, job.name))
+    train_order(
+        training(study, experiment, job), study.paths.runs(experiment), study.paths.trained(experiment, job.name)
+    )
 
 
 def train_block(run: Run, first: int, last: int, folder: str, sources: str | None = None) -> None:

@@ -65,7 +65,16 @@ BAD = {
     "unknown variant": (["6.1-bowl", "adm"], ["6.1-bowl", "'adm'", "sgd, adam"]),
     "unknown experiment": (["6.1-bwl", "adam"], ["'6.1-bwl'", "6.1-bowl", "6.2-noise"]),
     "no data": (
-        ["6.2-noise", "he", "--set", "data={kind: images}", "--set", "network.outputs=10", "--set", "loss=softmax_cross_entropy"],
+        [
+            "6.2-noise",
+            "he",
+            "--set",
+            "data={kind: images}",
+            "--set",
+            "network.outputs=10",
+            "--set",
+            "loss=softmax_cross_entropy",
+        ],
         ["data/mnist", "chapter6 fetch"],
     ),
 }

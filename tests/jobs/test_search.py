@@ -218,4 +218,6 @@ def test_a_damaged_round_is_named_with_what_makes_it_again(call, tmp_path, capsy
         with caplog.at_level("CRITICAL"):
             call(command, "out.json", told, damaged, status=1)
         said = capsys.readouterr().err
-        assert re.search(rf"{damaged}: not the record of a round .*; `.*--forcerun {damaged}` makes it again$", said, re.M)
+        assert re.search(
+            rf"{damaged}: not the record of a round .*; `.*--forcerun {damaged}` makes it again$", said, re.M
+        )

@@ -217,9 +217,15 @@ FORGED = {
         "rows are not what the runs give",
     ),
     "curves alone": ({CURVES: other_curves()}, "replicate-1.npz: not the curves that its record describes: fast 1"),
-    "a run's settings": ({RECORD: parsed(lambda r: r["run"]["stages"][0].update(steps=99))}, "it is the record of other settings: fast 1"),
+    "a run's settings": (
+        {RECORD: parsed(lambda r: r["run"]["stages"][0].update(steps=99))},
+        "it is the record of other settings: fast 1",
+    ),
     "a run's seed": ({RECORD: record(seed=7)}, "it is the record of seed 7, and 6 is planned: fast 1"),
-    "a run's place": ({RECORD: record(variant="slow")}, "it is the record of variant 'slow', and 'fast' is planned: fast 1"),
+    "a run's place": (
+        {RECORD: record(variant="slow")},
+        "it is the record of variant 'slow', and 'fast' is planned: fast 1",
+    ),
     "a run's data": ({RECORD: record(data="0" * 64)}, "it is the record of other data: fast 1"),
     "a tuned rate": ({TUNED: record(value=0.001)}, "6.4-net: it is the record of other settings"),
     "what tuning came to": (
@@ -240,8 +246,14 @@ FORGED = {
         {YAML: text("lower: fast, than: slow}", "lower: slow, than: fast}")},
         "C20: judged again",
     ),
-    "the settings of a variant": ({YAML: text("rate: 0.3}", "rate: 0.4}")}, "it is the record of other settings: fast 0"),
-    "the seed of the study": ({"results/study.json": text('"study_seed": 6', '"study_seed": 7')}, "it is the record of seed 6, and 7 is planned"),
+    "the settings of a variant": (
+        {YAML: text("rate: 0.3}", "rate: 0.4}")},
+        "it is the record of other settings: fast 0",
+    ),
+    "the seed of the study": (
+        {"results/study.json": text('"study_seed": 6', '"study_seed": 7')},
+        "it is the record of seed 6, and 7 is planned",
+    ),
     "a file left out": ({FIGURE: None}, f"6.4-net: missing: {FIGURE}"),
     "a file put in": ({"results/readme.exe": b"MZ"}, "not part of the study: results/readme.exe"),
     "the data's digest": ({"data/digest.json": record(digest="0" * 64)}, "6.4-net: it is the record of other data: "),

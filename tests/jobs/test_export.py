@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
+import pandas as pd
 import pytest
 
 from chapter6.files import read_json, write_json, write_text
@@ -109,6 +110,21 @@ def test_a_preview_has_its_own_name(tmp_path, monkeypatch):
     study = manifest("study-quick.zip")["study"]
     assert (study["preset"], study["preview"], study["runs"]) == ("quick", True, 7)
     with pytest.raises(StudyError, match=r"results/study\.json: there is none"):
+        call("export")
+
+
+def test_a_claim_over_two_experiments_is_judged_again_from_both_tables(tmp_path, monkeypatch):
+    check = "{kind: level, metric: accuracy, split: test, variants: [6.4-net/fast], above: 0}"
+    claim = f"claims:\n  - {{id: C31, says: It learns., experiments: [6.4-net], check: {check}}}\n"
+    finish(tmp_path, {"6.5-searched": ("claims:\n", claim)})
+    monkeypatch.chdir(tmp_path)
+    call("export")
+    assert manifest()["unfinished"] == []
+    judged = next(each for each in read_json("results/claims/6.5-searched.json") if each["id"] == "C31")
+    assert judged["verdict"] == "supported"
+    table = pd.read_parquet("results/tables/6.4-net.parquet")
+    table.assign(value=-table["value"]).to_parquet("results/tables/6.4-net.parquet", index=False)
+    with pytest.raises(StudyError, match="C31: judged again from the tables"):
         call("export")
 
 

@@ -1,9 +1,9 @@
-import json
 import os
 import re
 import subprocess
 import sys
 from argparse import ArgumentParser
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -12,21 +12,15 @@ import pytest
 from chapter6 import jobs
 from chapter6.cli import COMMANDS, THREADS, main
 from chapter6.registry import StudyError
+from chapter6.study.orders import Trained, TrainingOrder, write_order
+from chapter6.study.resolution import resolve
 from workflow.project import BOWL as SMALL
 
 BOWL = {
-    "data": {"source": "mnist", "examples": 1, "inputs": 784, "validation": 0.0},
-    "network": None,
-    "surface": {"kind": "bowl", "elongation": 20.0},
-    "start": [-7.0, 2.0],
+    "surface": "bowl",
     "optimizer": {"kind": "sgd", "learning_rate": 0.9},
-    "regularizer": None,
-    "stopping": None,
-    "members": 1,
     "steps": 3,
-    "batch_size": 1,
-    "sampling": "replacement",
-    "record": [{"measure": {"kind": "position"}, "steps": [[0, 1, 3]]}],
+    "record": [{"measure": "position", "at": {}}],
 }
 
 
@@ -41,7 +35,7 @@ def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     assert stopped.value.code == 0
-    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", capsys.readouterr().out, re.MULTILINE))
+    listed = dict(re.findall(r"^  ([\w-]+) +(\S.*)$", capsys.readouterr().out, re.MULTILINE))
     assert {name: listed.get(name) for name in COMMANDS} == COMMANDS
 
 
@@ -60,7 +54,7 @@ def test_a_command_that_does_not_exist(arguments, capsys):
 def test_every_job_is_a_command():
     modules = {path.stem for path in Path(jobs.__file__).parent.glob("*.py")} - {"__init__", "common"}
     with_a_command = {name for name in modules if hasattr(import_module(f"chapter6.jobs.{name}"), "add_arguments")}
-    assert with_a_command == set(COMMANDS)
+    assert with_a_command == {name.replace("-", "_") for name in COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +65,7 @@ def test_every_command_says_what_it_takes(command, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith(f"usage: chapter6 {command}")
     assert COMMANDS[command] in said
-    job = import_module(f"chapter6.jobs.{command}")
+    job = import_module(f"chapter6.jobs.{command.replace('-', '_')}")
     parser = ArgumentParser()
     job.add_arguments(parser)
     assert callable(job.run)
@@ -219,9 +213,10 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(unbuffered, small_stu
 
 def test_training_starts_without_the_heavy_libraries(tmp_path):
     """One thread of BLAS, set before NumPy comes in; no library that takes longer to import than a job trains."""
-    runs = [{"variant": "v", "first": 0, "last": 0, "run": BOWL}]
-    arguments = ["train", "--experiment", "e", "--runs", json.dumps(runs), "--seed", "6"]
-    arguments += ["--folder", "runs", "--data", "data", "--output", "job.json"]
+    taken = resolve(BOWL, "here")
+    block = Trained("v", 0, 0, replace(taken, run=taken.run.within(1000)), "sources")
+    write_order(str(tmp_path / "order.json"), TrainingOrder("e", 6, (block,)))
+    arguments = ["train", "--order", "order.json", "--folder", "runs", "--data", "data", "--output", "job.json"]
     program = f"""
 import os, sys
 class Watch:

@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
-from chapter6.study.records import read_curves
 
 import chapter6
 from chapter6.data.mnist import PARTS, DataError, load
 from chapter6.files import write_json
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
+from chapter6.study.results import read_curves
 from chapter6.study.spec import read_config
 from study.conftest import EXPERIMENT
 from study.conftest import project as written

@@ -5,9 +5,12 @@ from contextlib import chdir
 from pathlib import Path
 
 from chapter6.files import write_json, write_text
-from chapter6.study.plan import Study, canonical, load_study
+from chapter6.registry import plain
+from chapter6.study import orders
+from chapter6.study.loading import load_study
+from chapter6.study.plan import Study
 
-from .small import call, fetch_extract, write_study
+from .small import call, fetch_extract, told, train, write_study
 
 DATA = {"directory": "data", "sizes": {"train": 1000, "test": 300}}
 NET = """\
@@ -71,7 +74,7 @@ def finish(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None, *
             assert old in path.read_text(), f"{name} has no {old!r}"
             write_text(path, path.read_text().replace(old, new))
         study = load_study()
-        write_json(study.paths.settings, study.config.model_dump(mode="json"))
+        write_json(study.paths.settings, plain(study.config))
         if not Path("data/digest.json").exists():
             fetch_extract()
         for name in study.experiments:
@@ -82,24 +85,14 @@ def finish(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None, *
 
 
 def _run(study: Study, name: str) -> None:
-    experiment, paths, seed = study.experiments[name], study.paths, study.config.study_seed
-    common = ("--seed", str(seed), "--data", "data")
+    experiment, paths = study.experiments[name], study.paths
     for of, tuning in experiment.tunings.items():
-        candidates = [f"--candidate={value:.6g}" for value in tuning.candidates]
-        told = ("--run", canonical(tuning.run), "--parameter", tuning.parameter, *candidates)
-        call("tune", *told, *common, "--output", paths.tuning(name, of))
-    for batch in study.batches[name].values():
-        told = ("--experiment", name, "--runs", batch.canonical, "--folder", paths.runs(name))
-        call("train", *told, *common, "--output", paths.trained(name, batch.name))
-    for variant in experiment.variants.values():
-        for replicate in range(variant.replicates if variant.search else 0):
-            told = ("--run", variant.canonical, "--search", canonical(variant.search), "--replicate", str(replicate))
-            source = variant.search["replay"]["of"] if variant.search["replay"] else variant.name
-            rounds = range(1, len(experiment.variants[source].rounds) + 1)
-            files = [paths.search_round(name, source, replicate, number) for number in rounds]
-            for number, file in enumerate(files if source == variant.name else []):
-                call("search", *told, *common, "--output", file, "--before", *files[:number])
-            output = paths.chosen(name, variant.name, replicate)
-            call("choose", *told, *common, "--output", output, "--rounds", *files)
+        call("tune", *told(orders.tuning(study, tuning), paths.tuning(name, of)))
+    train(study, name)
+    for planned in experiment.searches():
+        order = orders.searching(study, planned)
+        for number, file in enumerate(planned.rounds):
+            call("search", *told(order, file), "--before", *planned.rounds[:number])
+        call("choose", *told(order, planned.chosen), "--rounds", *planned.sources)
     for job in ("tabulate", "judge", "draw"):
         call(job, "--experiment", name)

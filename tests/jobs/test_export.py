@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
+import pandas as pd
 import pytest
-from chapter6.study.sources import training_digest
 
 from chapter6.files import read_json, write_json, write_text
 from chapter6.registry import StudyError
@@ -86,7 +86,7 @@ def test_the_manifest_says_how_the_study_was_made():
     assert sum(study["verdicts"].values()) == 6
     assert study["trained"][0].startswith(min(record["started"] for record in records)[:23])
     assert study["data"] == [read_json("data/digest.json")["digest"]]
-    assert study["sources"] == [training_digest()]
+    assert study["sources"] == sorted({record["sources"] for record in records})
     assert study["environments"] == [{**records[0]["environment"], "runs": 15}]
     assert {"python", "numpy", "scipy", "pandas", "snakemake", "mlflow"} <= set(made["versions"])
     assert all(made["versions"].values())
@@ -113,6 +113,21 @@ def test_a_preview_has_its_own_name(tmp_path, monkeypatch):
         call("export")
 
 
+def test_a_claim_over_two_experiments_is_judged_again_from_both_tables(tmp_path, monkeypatch):
+    check = "{kind: level, metric: accuracy, split: test, variants: [6.4-net/fast], above: 0}"
+    claim = f"claims:\n  - {{id: C31, says: It learns., experiments: [6.4-net], check: {check}}}\n"
+    finish(tmp_path, {"6.5-searched": ("claims:\n", claim)})
+    monkeypatch.chdir(tmp_path)
+    call("export")
+    assert manifest()["unfinished"] == []
+    judged = next(each for each in read_json("results/claims/6.5-searched.json") if each["id"] == "C31")
+    assert judged["verdict"] == "supported"
+    table = pd.read_parquet("results/tables/6.4-net.parquet")
+    table.assign(value=-table["value"]).to_parquet("results/tables/6.4-net.parquet", index=False)
+    with pytest.raises(StudyError, match="C31: judged again from the tables"):
+        call("export")
+
+
 def remove(path):
     Path(path).unlink()
 
@@ -129,7 +144,7 @@ UNFINISHED = {
     "a figure that is missing": (lambda: remove("results/figures/6.4-net/curves.svg"), "6.4-net/curves.svg"),
     "settings changed since": (
         lambda: edit("config/experiments/6.4-net.yaml", "learning_rate: 0.3}", "learning_rate: 0.2}"),
-        "6.4-net: trained with other settings: fast 0, fast 1, fast 2",
+        "6.4-net: it is the record of other settings: fast 0, fast 1, fast 2",
     ),
     "replicates added since": (
         lambda: edit("config/experiments/6.4-net.yaml", "0.3}, replicates: 3", "0.3}, replicates: 4"),
@@ -149,7 +164,7 @@ UNFINISHED = {
     ),
     "other data than the runs had": (
         lambda: edit("data/digest.json", read_json("data/digest.json")["digest"], "f" * 64),
-        "not all runs have the same data",
+        "6.4-net: it is the record of other data: ",
     ),
 }
 
@@ -182,16 +197,17 @@ def test_an_unfinished_study_is_packed_on_request_and_says_so(capsys):
 
 @pytest.mark.usefixtures("project")
 def test_runs_of_other_code_are_told_from_runs_of_this_one(monkeypatch):
-    monkeypatch.setattr("chapter6.jobs.export.training_digest", lambda: "0" * 64)
-    with pytest.raises(StudyError, match="trained by other code"):
+    monkeypatch.setattr("chapter6.sharing.checks.training_digest", lambda *_: "0" * 64)
+    with pytest.raises(StudyError, match="it is the record of other code"):
         call("export")
 
 
 @pytest.mark.usefixtures("project")
-def test_a_record_whose_key_is_not_its_own_is_refused():
+@pytest.mark.parametrize(("field", "found"), [("sources", "other code"), ("key", "another run")])
+def test_a_record_whose_key_is_not_its_own_is_refused(field, found):
     record = read_json(RECORD)
-    write_json(RECORD, record | {"sources": "0" * 64})
-    with pytest.raises(StudyError, match=r"6\.4-net: the key is not that of the run: fast 1"):
+    write_json(RECORD, record | {field: "0" * 64})
+    with pytest.raises(StudyError, match=rf"6\.4-net: it is the record of {found}: fast 1"):
         call("export")
 
 

@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from chapter6.study.loading import load_study
 
 from .small import call, train, write_study
 
@@ -51,8 +54,29 @@ def test_a_reduced_budget_makes_a_preview(tmp_path, monkeypatch):
     assert claim["replicates"] == 1
 
 
+def test_a_claim_over_two_experiments_is_judged_from_both_tables(study):
+    name, text = "6.1-other", Path("config/experiments/6.1-bowl.yaml").read_text()
+    claim = "ordering, exact: true, metric: y, split: train, summary: last, higher: sgd, than: 6.1-bowl/sgd}"
+    text = text[: text.index("claims:")].replace("id: 6.1-bowl", f"id: {name}").replace("rate: 0.95", "rate: 0.5")
+    text += f"claims: [{{id: C09, says: It ends higher., experiments: [6.1-bowl], check: {{kind: {claim}}}]\n"
+    Path(f"config/experiments/{name}.yaml").write_text(text)
+    study = load_study()
+    for experiment in ("6.1-bowl", name):
+        train(study, experiment)
+        call("tabulate", "--experiment", experiment)
+    call("judge", "--experiment", name)
+    (judged,) = json.loads(Path(study.paths.claims(name)).read_text())
+
+    def last(experiment):
+        table = pd.read_parquet(study.paths.table(experiment)).query("variant == 'sgd' and metric == 'y'")
+        return table.sort_values("step")["value"].iloc[-1]
+
+    assert judged["estimate"] == pytest.approx(last(name) - last("6.1-bowl"))
+    assert judged["verdict"] == ("supported" if judged["estimate"] > 0 else "contradicted")
+
+
 def test_an_experiment_without_claims_has_an_empty_list(study):
-    path = Path("config/experiments/bowl.yaml")
+    path = Path("config/experiments/6.1-bowl.yaml")
     text = path.read_text()
     path.write_text(text[: text.index("claims:")])
     assert judge(study, "6.1-bowl") == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
 
 from .small import call, train, write_study
 
@@ -49,7 +49,7 @@ def test_it_counts_experiments_runs_and_jobs(plan):
 
 def test_what_is_done_is_not_counted_again(plan):
     write_study()
-    bowl = Path("config/experiments/bowl.yaml")
+    bowl = Path("config/experiments/6.1-bowl.yaml")
     bowl.write_text(bowl.read_text().replace("steps: 30", "steps: 30000"))
     study = load_study()
     before = plan()

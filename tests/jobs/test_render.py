@@ -2,19 +2,23 @@
 
 import json
 import os
+import re
 from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
-from chapter6.study.records import identity
-from chapter6.study.references import dereferenced
-from chapter6.study.sources import training_digest
 
+from chapter6.engine.run import Run
 from chapter6.files import write_json, write_text
 from chapter6.jobs import render
-from chapter6.registry import StudyError
+from chapter6.registry import StudyError, build, plain
+from chapter6.study.code import training_digest
+from chapter6.study.loading import load_study
 from chapter6.study.paths import replicate_files
-from chapter6.study.plan import Study, load_study
+from chapter6.study.plan import Study
+from chapter6.study.results import RunRecord, identity
+from chapter6.study.searches import Chosen, Round, Trial
+from chapter6.study.tunings import Candidate, Tuned
 
 PATHS = """
 id: 6.1-paths
@@ -66,7 +70,7 @@ variants:
   halved: {replay: {of: coarse, rule: halving}}
 """
 CHECK = "check: {kind: ordering, metric: accuracy, split: test, higher: halved, than: coarse}}]\n"
-RATE = "optimizer.learning_rate"
+RATE = "stages.main.optimizer.learning_rate"
 OTHER = PATHS.replace("6.1-paths", "Z-new").replace("C01", "C99")
 VERDICT = {
     "verdict": "supported",
@@ -84,8 +88,8 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><text>draw
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.chdir(tmp_path)
-    write_text("config/experiments/paths.yaml", PATHS)
-    write_text("config/experiments/other.yaml", OTHER)
+    write_text("config/experiments/6.1-paths.yaml", PATHS)
+    write_text("config/experiments/Z-new.yaml", OTHER)
     write_json("results/study.json", {})
     write_text("reports/text/en/6.1.md", "# 6.1 Prose\n\n::: experiment 6.1-paths\nRead *this*.\n:::\n")
     write_text("reports/text/en/remarks.md", "Not shown.\n\n## C01\n\nA remark.\n")
@@ -94,26 +98,33 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 def with_experiment(text: str) -> Study:
     """The study of one experiment more."""
-    write_text("config/experiments/more.yaml", text)
+    write_text(f"config/experiments/{re.search('^id: (.*)$', text, re.M)[1]}.yaml", text)
     return load_study({})
 
 
 def finish(study: Study, name: str) -> None:
     """Write what the jobs of an experiment leave behind."""
     experiment, paths = study.experiments[name], study.paths
-    for variant in experiment.variants.values() if experiment.spec.search is None else ():
-        run, sources = dereferenced(variant.run), training_digest()
-        record = {
-            "key": identity(run, study.config.study_seed, 0, None, sources),
-            "run": run,
-            "sources": sources,
-            "outcome": "diverged" if variant.name == "adam" else "finished",
-            "started": "2025-01-02T03:04:05+00:00",
-            "seconds": 1.5,
-            "data": None,
-            "environment": {"python": "3.11", "numpy": "2", "blas": "b", "machine": "m", "processor": "A <cpu>"},
-        }
-        write_json(replicate_files(paths.run_folder(name, variant.name), 0)[1], record)
+    for planned in experiment.runs():
+        variant, seed = planned.variant, study.config.study_seed
+        run = variant.taken.resolved()
+        record = RunRecord(
+            key=identity(run, seed, planned.replicate, None, training_digest(run)),
+            experiment=name,
+            variant=variant.name,
+            replicate=planned.replicate,
+            seed=seed,
+            run=run,
+            sources=training_digest(run),
+            outcome="diverged" if variant.name == "adam" else "finished",
+            steps=run.steps,
+            curves="0" * 64,
+            started="2025-01-02T03:04:05+00:00",
+            seconds=1.5,
+            data=None,
+            environment={"python": "3.11", "numpy": "2", "blas": "b", "machine": "m", "processor": "A <cpu>"},
+        )
+        write_json(planned.files[1], plain(record))
     write_json(
         paths.claims(name),
         [{"id": claim.id, "experiment": name, "statement": claim.says, **VERDICT} for claim in experiment.claims],
@@ -125,9 +136,8 @@ def finish(study: Study, name: str) -> None:
 
 def tune(study: Study, value: float = 0.01) -> None:
     """Write what tuning leaves behind."""
-    candidates = [{"value": v, "loss": v, "outcome": "finished"} for v in (0.001, 0.01)]
-    record = {"parameter": RATE, "value": value, "at_edge": True, "candidates": candidates}
-    write_json(study.paths.tuning("6.2-tuned", "sgd"), record)
+    candidates = tuple(Candidate(v, v, "finished") for v in (0.001, 0.01))
+    write_json(study.paths.tuning("6.2-tuned", "sgd"), plain(Tuned(RATE, value, True, candidates)))
 
 
 def search(study: Study, edges: list[tuple[str, str]]) -> None:
@@ -136,10 +146,12 @@ def search(study: Study, edges: list[tuple[str, str]]) -> None:
     for variant in experiment.variants.values():
         for replicate in range(variant.replicates):
             for number, count in enumerate(variant.rounds, start=1):
-                trials = [{"outcome": "finished" if trial else "diverged"} for trial in range(count)]
-                write_json(paths.search_round(experiment.id, variant.name, replicate, number), {"trials": trials})
-            chosen = {"values": {RATE: 0.5}, "edges": edges}
-            write_json(paths.chosen(experiment.id, variant.name, replicate), chosen)
+                outcomes = ["finished" if trial else "diverged" for trial in range(count)]
+                trials = tuple(Trial(n, number, (0.5,), {RATE: 0.5}, 0.5, o, 3) for n, o in enumerate(outcomes))
+                file = paths.search_round(experiment.id, variant.name, replicate, number)
+                write_json(file, plain(Round(number, "0" * 64, trials)))
+            chosen = Chosen(0, {RATE: 0.5}, 0.5, tuple(edges), {}, {"loss": 1.0, "accuracy": 0.5})
+            write_json(paths.chosen(experiment.id, variant.name, replicate), plain(chosen))
 
 
 def page(*arguments: str) -> str:
@@ -192,7 +204,8 @@ def test_runs_of_other_settings_are_not_shown(study):
     finish(study, "6.1-paths")
     record = replicate_files(study.paths.run_folder("6.1-paths", "sgd"), 0)[1]
     old = json.loads(Path(record).read_text())
-    write_json(record, old | {"run": old["run"] | {"steps": 99}})
+    (stage,) = old["run"]["stages"]
+    write_json(record, old | {"run": old["run"] | {"stages": [stage | {"steps": 99}]}})
     html = page()
     assert "6.1-paths</a>: runs of 1 of 2 variants (sgd)" in html
     assert "It moved." not in html
@@ -207,11 +220,12 @@ def test_runs_of_another_seed_are_not_shown(study):
     assert "It moved." not in html
 
 
-def with_record(study: Study, name: str, sources: str, data: str | None = None) -> None:
+def with_record(study: Study, name: str, sources: str = "", data: str | None = None) -> None:
     """Change the record of an experiment's variant sgd to one that other code or data have led to."""
     file = replicate_files(study.paths.run_folder(name, "sgd"), 0)[1]
     old = json.loads(Path(file).read_text())
-    key = identity(old["run"], study.config.study_seed, 0, data, sources)
+    sources = sources or old["sources"]
+    key = identity(build(Run, old["run"]), study.config.study_seed, 0, data, sources)
     write_json(file, old | {"key": key, "data": data, "sources": sources})
     os.utime(file, (1, 1))
 
@@ -227,7 +241,7 @@ def test_runs_of_other_data_than_those_at_hand_are_not_shown(study):
     study = with_experiment(TUNED)
     tune(study)
     finish(study, "6.2-tuned")
-    with_record(study, "6.2-tuned", training_digest(), data="a" * 64)
+    with_record(study, "6.2-tuned", data="a" * 64)
     assert "6.2-tuned</a>:" not in page()
     for digest, stale in (("a", "2 of 3 variants (adam, sgd-tuned)"), ("b", "3 of 3 variants")):
         write_json(f"{study.config.data.directory}/digest.json", {"digest": digest * 64, "files": {}})

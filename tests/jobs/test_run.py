@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chapter6.study.records import read_curves
 
 from chapter6.registry import StudyError
+from chapter6.study.results import read_curves
 
 from .small import call, train, write_study
 
@@ -65,7 +65,16 @@ BAD = {
     "unknown variant": (["6.1-bowl", "adm"], ["6.1-bowl", "'adm'", "sgd, adam"]),
     "unknown experiment": (["6.1-bwl", "adam"], ["'6.1-bwl'", "6.1-bowl", "6.2-noise"]),
     "no data": (
-        ["6.2-noise", "he", "--set", "data={source: mnist, inputs: 784}", "--set", "network.outputs=10"],
+        [
+            "6.2-noise",
+            "he",
+            "--set",
+            "data={kind: images}",
+            "--set",
+            "network.outputs=10",
+            "--set",
+            "loss=softmax_cross_entropy",
+        ],
         ["data/mnist", "chapter6 fetch"],
     ),
 }

@@ -1,7 +1,9 @@
 """Tuning, the rounds of a search and its choice, on a small noise-free problem made of the test extract."""
 
 import gzip
-import json
+import re
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +12,45 @@ import pytest
 from chapter6.cli import main
 from chapter6.data.mnist import PARTS, store
 from chapter6.files import read_json, write_json
-from chapter6.registry import StudyError
-from chapter6.study.searches import curves_file, read_trial_curves, read_trials
+from chapter6.jobs.search import files_of
+from chapter6.search.searches import Replay, Search
+from chapter6.search.spaces import Dimension
+from chapter6.search.stopping import Halving
+from chapter6.search.strategies import Narrowing
+from chapter6.study.code import search_digest
+from chapter6.study.orders import SearchOrder, TuningOrder, write_order
+from chapter6.study.paths import curves_file
+from chapter6.study.resolution import resolve
+from chapter6.study.searches import read_rounds, read_trial_curves
 
 EXTRACT = Path(__file__).parents[1] / "extract"
-RUN = {
-    "data": {"source": "mnist", "examples": 200, "validation": 0.5, "inputs": 784},
-    "network": {
-        "hidden": [10], "outputs": 10, "activation": {"kind": "relu"}, "initializer": {"kind": "he"},
-        "batch_normalization": None, "dropout": None,
+RUN = resolve(
+    {
+        "data": {"examples": 200, "validation": 0.5},
+        "network": {"hidden": [10], "activation": "relu", "initializer": "he"},
+        "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+        "steps": 21,
+        "batch_size": 20,
+        "record": [
+            {
+                "measure": {"kind": "evaluation", "splits": ["train", "validation"]},
+                "at": {"first": 1, "every": 5, "last": 21},
+            }
+        ],
     },
-    "surface": None, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "regularizer": None, "stopping": None,
-    "members": 1, "steps": 21, "batch_size": 20, "sampling": "replacement",
-    "record": [{"measure": {"kind": "evaluation", "splits": ["train", "validation"]}, "steps": [[1, 5, 21]]}],
-}  # fmt: skip
-SEARCH = {
-    "space": {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}},
-    "trials": 6, "metric": "accuracy", "retrains": 2, "strategy": {"kind": "narrowing", "stages": 2, "keep": 2},
-    "replay": None,
-}  # fmt: skip
+    "here",
+).run.within(1000)
+RATE = "stages.main.optimizer.learning_rate"
+SEARCH = Search(
+    Narrowing(stages=2, keep=2),
+    None,
+    space={RATE: Dimension(low=1e-4, high=1.0, scale="log")},
+    trials=6,
+    metric="accuracy",
+    retrains=2,
+)
+TUNING = TuningOrder(6, RUN, RATE, (0.0001, 0.1, 1e9), search_digest(RUN))
+HALVED = replace(SEARCH, strategy=None, replay=Replay("narrowing", Halving(rungs=1)))
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +63,11 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def call(data, tmp_path):
-    def command(name, output, *arguments, search=SEARCH):
-        common = ["--run", json.dumps(RUN), "--seed", "6", "--data", str(data), "--output", str(tmp_path / output)]
-        of_search = ["--search", json.dumps(search), "--replicate", "0"] if name != "tune" else []
-        assert main([name, *common, *of_search, *map(str, arguments)]) == 0
+    def command(name, output, *arguments, search=SEARCH, status=0):
+        order = SearchOrder(6, 0, RUN, search, search_digest(RUN, search)) if name != "tune" else TUNING
+        told = ["--order", write_order(f"{tmp_path}/orders/{name}-{output}", order)]
+        told += ["--data", str(data), "--output", str(tmp_path / output)]
+        assert main([name, *told, *map(str, arguments)]) == status
         return tmp_path / output
 
     return command
@@ -56,8 +79,16 @@ def rounds(call):
     return [first, call("search", "round-2.json", "--before", first)]
 
 
+def names(rounds):
+    return [str(file) for file in rounds]
+
+
+def trials_of(rounds):
+    return read_rounds(files_of(names(rounds)), names(rounds))
+
+
 def test_a_round_sees_the_rounds_before_and_leaves_them_alone(rounds):
-    trials = read_trials(map(str, rounds))
+    trials = trials_of(rounds)
     assert [(trial.number, trial.round) for trial in trials] == [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
     best = sorted(trials[:3], key=lambda trial: -trial.score)[:2]
     low, high = sorted(trial.point[0] for trial in best)
@@ -70,8 +101,8 @@ def test_a_round_trained_again_gives_the_same_bytes(call, rounds):
 
 
 def test_the_score_is_the_last_validation_accuracy_of_the_trials_curve(rounds):
-    curves = read_trial_curves([str(file) for file in rounds])
-    for trial in read_trials(map(str, rounds)):
+    curves = read_trial_curves(files_of(names(rounds)), names(rounds))
+    for trial in trials_of(rounds):
         steps, values = curves[trial.number]["validation", "accuracy"]
         assert (trial.score, steps[-1]) == (values[-1], 21)
     assert Path(curves_file(str(rounds[0]))).exists()
@@ -79,7 +110,7 @@ def test_the_score_is_the_last_validation_accuracy_of_the_trials_curve(rounds):
 
 def test_the_best_point_is_chosen_and_judged_on_the_test_data(call, rounds):
     chosen = read_json(call("choose", "chosen.json", "--rounds", *rounds))
-    trials = read_trials(map(str, rounds))
+    trials = trials_of(rounds)
     assert chosen["score"] == max(trial.score for trial in trials)
     assert 0.1 < chosen["test"]["accuracy"] <= 1
     assert chosen["stopped"] == {}
@@ -96,21 +127,19 @@ def test_a_best_point_at_an_end_of_the_range_is_told(call, rounds, tmp_path, cap
     best["point"], best["score"] = [position], 2.0
     write_json(tmp_path / "moved.json", record)
     chosen = read_json(call("choose", "chosen.json", "--rounds", tmp_path / "moved.json"))
-    assert chosen["edges"] == ([["optimizer.learning_rate", edges]] if edges else [])
+    assert chosen["edges"] == ([[RATE, edges]] if edges else [])
     assert ("the optimum may lie outside" in caplog.text) == bool(edges)
 
 
 def test_a_replay_stops_trials_and_chooses_among_the_survivors(call, rounds):
-    replay = SEARCH | {"strategy": None, "replay": {"of": "narrowing", "rule": {"kind": "halving", "rungs": 1}}}
-    chosen = read_json(call("choose", "chosen.json", "--rounds", *rounds, search=replay))
+    chosen = read_json(call("choose", "chosen.json", "--rounds", *rounds, search=HALVED))
     assert len(chosen["stopped"]) == 3
     assert set(chosen["stopped"].values()) == {6}  # two of five looks, after updates 1 and 6
     assert str(chosen["trial"]) not in chosen["stopped"]
 
 
 def test_tuning_takes_the_lowest_validation_loss(call):
-    arguments = ["--parameter", "optimizer.learning_rate", *[f"--candidate={value}" for value in (0.0001, 0.1, 1e9)]]
-    tuned = read_json(call("tune", "tuned.json", *arguments))
+    tuned = read_json(call("tune", "tuned.json"))
     losses = {trial["value"]: trial["loss"] for trial in tuned["candidates"]}
     assert tuned["value"] == 0.1
     assert losses[0.1] < losses[0.0001]
@@ -138,7 +167,7 @@ def test_an_equal_round_is_trained_once(call, tmp_path, caplog):
     record["trials"][0]["score"] = 0.5
     write_json(tmp_path / "c/round-1.json", record)
     call("search", "c/round-2.json", *known, "--before", tmp_path / "c/round-1.json")
-    call("search", "d/round-1.json", *known, search=SEARCH | {"trials": 8})
+    call("search", "d/round-1.json", *known, search=replace(SEARCH, trials=8))
     assert not [line for line in caplog.messages if " is that of " in line]
 
 
@@ -174,15 +203,21 @@ def test_a_trial_that_diverged_before_its_first_recording_does_not_stop_a_replay
         kept = {name: arrays[name] for name in arrays.files if not name.startswith(("step:0/", "value:0/"))}
         assert len(kept) < len(arrays.files)
     np.savez(curves_file(str(files[0])), **kept)
-    replay = SEARCH | {"strategy": None, "replay": {"of": "narrowing", "rule": {"kind": "halving", "rungs": 1}}}
-    chosen = read_json(call("choose", "chosen.json", "--rounds", *files, search=replay))
+    digest = sha256(Path(curves_file(str(files[0]))).read_bytes()).hexdigest()
+    write_json(files[0], read_json(files[0]) | {"curves": digest})
+    chosen = read_json(call("choose", "chosen.json", "--rounds", *files, search=HALVED))
     assert "0" in chosen["stopped"]
 
 
 @pytest.mark.parametrize("content", [None, "", '{"trials": [', '{"round": 1}', '{"trials": [{"number": 0}]}', "[]"])
-def test_a_damaged_round_is_named_with_what_makes_it_again(tmp_path, content):
+def test_a_damaged_round_is_named_with_what_makes_it_again(call, tmp_path, capsys, caplog, content):
     damaged = tmp_path / "round-1.json"
     if content is not None:
         damaged.write_text(content)
-    with pytest.raises(StudyError, match=rf"^{damaged}: not the record of a round .*--forcerun {damaged}$"):
-        read_trials([str(damaged)])
+    for command, told in (("search", "--before"), ("choose", "--rounds")):
+        with caplog.at_level("CRITICAL"):
+            call(command, "out.json", told, damaged, status=1)
+        said = capsys.readouterr().err
+        assert re.search(
+            rf"{damaged}: not the record of a round .*; `.*--forcerun {damaged}` makes it again$", said, re.M
+        )

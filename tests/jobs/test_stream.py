@@ -6,15 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from chapter6.jobs import stream
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
+from chapter6.study.orders import training
 
-from .small import call, write_study
+from .small import call, train_order, write_study
 
 
 @pytest.fixture
@@ -29,11 +31,10 @@ def study(tmp_path, monkeypatch):
 
 
 def train(study, variant="he"):
-    batches = study.batches["6.2-noise"].values()
-    blocks = [json.loads(batch.canonical) for batch in batches]
-    chosen = json.dumps([block for batch in blocks for block in batch if block["variant"] == variant])
-    place = ("--folder", study.paths.runs("6.2-noise"), "--output", f"{variant}.json")
-    call("train", "--experiment", "6.2-noise", "--runs", chosen, "--seed", "6", "--data", "data", *place)
+    name, (job,) = "6.2-noise", study.jobs["6.2-noise"].values()
+    order = training(study, name, job)
+    own = replace(order, blocks=tuple(block for block in order.blocks if block.variant == variant))
+    train_order(own, study.paths.runs(name), f"{variant}.json")
 
 
 def names(study):

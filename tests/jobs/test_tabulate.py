@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from chapter6.study.records import read_curves, write_curves
 
 from chapter6.engine.training import Curve
 from chapter6.files import write_json
 from chapter6.registry import StudyError
+from chapter6.study.results import read_curves, write_curves
 
 from .finished import finish
 from .small import call, train, write_study
@@ -62,8 +62,8 @@ def test_beside_it_stand_settings_runs_histograms_and_a_summary(study):
     train(study, "6.2-noise")
     tables = tabulate("6.2-noise")
     settings = tables["settings"].set_index(["variant", "parameter"])["value"]
-    assert json.loads(settings["small", "network.initializer.std"]) == 0.01
-    assert json.loads(settings["he", "network.hidden"]) == [5, 5]
+    assert json.loads(settings["small", "network.dense-1.initializer.std"]) == 0.01
+    assert [json.loads(settings["he", f"network.dense-{layer}.units"]) for layer in (1, 2, 3)] == [5, 5, 3]
     runs = tables["runs"]
     assert runs[["variant", "replicate", "outcome"]].to_numpy().tolist() == [
         [variant, replicate, "finished"] for variant in ("he", "small") for replicate in (0, 1)
@@ -102,10 +102,9 @@ def test_a_missing_or_damaged_replicate_says_what_to_do(study, name, harm):
     path.unlink()
     if harm == "truncated":
         path.write_bytes(content[: len(content) // 2])
-    (job,) = [study.paths.trained("6.2-noise", name) for name in study.batches["6.2-noise"]]
-    with pytest.raises(
-        StudyError, match=r"^results/runs/6\.2-noise/small/replicate-1\.json: .* cannot be read"
-    ) as raised:
+    (job,) = [study.paths.trained("6.2-noise", name) for name in study.jobs["6.2-noise"]]
+    wrong = r"cannot be read \(|not the curves that its record describes"
+    with pytest.raises(StudyError, match=rf"^results/runs/6\.2-noise/small/replicate-1\.json: .*({wrong})") as raised:
         tabulate("6.2-noise")
     assert f"`snakemake --cores all --forcerun {job}` makes of its runs those" in str(raised.value)
     assert not Path("results/tables/6.2-noise.parquet").exists()
@@ -128,7 +127,8 @@ def test_a_missing_or_damaged_file_of_a_search_says_what_to_do(searched, tmp_pat
     path.unlink()
     if harm != "missing":
         path.write_bytes(content[: len(content) // 2] if harm == "truncated" else b"[]")
-    with pytest.raises(StudyError, match=r"search-1/.*cannot be read \(.*--forcerun") as raised:
+    wrong = r"cannot be read \(|not the curves that its record describes|expected keys and values, not \[\]"
+    with pytest.raises(StudyError, match=rf"^{path.with_suffix('.json')}: .*({wrong}).*--forcerun") as raised:
         tabulate("6.5-searched")
     assert f"`snakemake --cores all --forcerun {path.with_suffix('.json')}` makes it" in str(raised.value)
 

@@ -10,9 +10,11 @@ import pytest
 from mlflow import MlflowClient
 
 from chapter6.cli import main
-from chapter6.jobs import store, track, train
+from chapter6.jobs import store, track
 from chapter6.registry import StudyError
-from chapter6.study.plan import load_study
+from chapter6.study.loading import load_study
+
+from . import small
 
 EXPERIMENT = """
 id: tiny
@@ -26,7 +28,8 @@ variants:
   layers:
     surface: null
     network: {hidden: [4, 4], outputs: 0, activation: relu}
-    data: {source: noise, examples: 64, inputs: 5}
+    data: {kind: noise, examples: 64, inputs: 5}
+    loss: linear
     steps: 0
     replicates: 1
     record: [{measure: activations}]
@@ -58,13 +61,7 @@ def call(job, *arguments):
 
 
 def train_all():
-    study = load_study(json.loads(Path("study.json").read_text()))
-    for batch in study.batches["tiny"].values():
-        call(
-            train,
-            *("--experiment", "tiny", "--runs", batch.canonical, "--seed", "6", "--data", "data"),
-            *("--folder", study.paths.runs("tiny"), "--output", study.paths.trained("tiny", batch.name)),
-        )
+    small.train(load_study(json.loads(Path("study.json").read_text())), "tiny")
 
 
 def mirror(uri):
@@ -147,7 +144,7 @@ def _check_replicate(uri, found):
     assert run.data.tags["environment.numpy"] == record["environment"]["numpy"]
     assert run.data.params["optimizer"] == "adam"
     assert run.data.params["optimizer.learning_rate"] == "0.3"
-    assert run.data.params["start"] == "[-7.0, 2.0]"
+    assert run.data.params["surface.start"] == "[-7.0, 2.0]"
     history = MlflowClient(uri).get_metric_history(run.info.run_id, "train/height")
     assert len(history) == 200
     assert run.data.metrics["train/height"] == run.data.metrics["final/train/height"]

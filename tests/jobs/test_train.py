@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chapter6.study.assemble import execute
-from chapter6.study.records import read_curves
-from chapter6.study.sources import training_digest
 
 from chapter6.data.mnist import load
+from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
-from chapter6.jobs import train
+from chapter6.registry import plain
+from chapter6.study.code import training_digest
+from chapter6.study.resolution import resolve
+from chapter6.study.results import read_curves
 
-from .small import call, fetch_extract, train_batch, train_block, write_study
+from .small import fetch_extract, order_of, train_block, train_blocks, train_order, write_study
 
 FIELDS = {
     *("key", "experiment", "variant", "replicate", "seed", "run", "outcome", "steps", "curves", "data", "sources"),
@@ -21,16 +22,22 @@ FIELDS = {
 }
 
 
+SETTINGS = {
+    "data": {"examples": 1000},
+    "network": {"hidden": [5, 5], "activation": "relu", "initializer": "he"},
+    "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+    "steps": 20,
+    "batch_size": 8,
+    "record": [{"measure": "batch_loss", "at": {}}],
+}
+
+
 @pytest.fixture
 def digits(tmp_path, monkeypatch):
-    """The canonical text of a run of a few updates on the extract of MNIST, which is in the current folder."""
+    """A run of a few updates on the extract of MNIST, which is in the current folder."""
     monkeypatch.chdir(tmp_path)
     fetch_extract()
-    run = json.loads(write_study().experiments["6.2-noise"].variants["he"].canonical)
-    measured = [{"measure": {"kind": "batch_loss", "after_update": False}, "steps": [[0, 1, 20]]}]
-    data = {"source": "mnist", "examples": 1000, "inputs": 784, "validation": 0.0}
-    network = run["network"] | {"outputs": 10}
-    return json.dumps(run | {"data": data, "network": network, "steps": 20, "batch_size": 8, "record": measured})
+    return resolve(SETTINGS, "digits").run.within(1000)
 
 
 def files(folder):
@@ -39,10 +46,6 @@ def files(folder):
 
 def records(folder):
     return [json.loads(path.read_text()) for path in sorted(Path(folder).glob("replicate-*.json"))]
-
-
-def changed(run, **settings):
-    return json.dumps(json.loads(run) | settings)
 
 
 def test_a_record_says_all_that_the_numbers_depend_on(digits):
@@ -56,11 +59,11 @@ def test_a_record_says_all_that_the_numbers_depend_on(digits):
             "variant": "v",
             "replicate": number,
             "seed": 6,
-            "run": json.loads(digits),
+            "run": plain(digits),
             "outcome": "finished",
             "steps": 20,
             "data": json.loads(Path("data/digest.json").read_text())["digest"],
-            "sources": training_digest(),
+            "sources": training_digest(digits),
             "curves": sha256(Path(f"runs/v/replicate-{number}.npz").read_bytes()).hexdigest(),
         }
         assert {name: record[name] for name in expected} == expected
@@ -76,7 +79,7 @@ def test_a_record_says_all_that_the_numbers_depend_on(digits):
 
 def test_the_curves_are_those_of_the_engine(digits):
     train_block(digits, 3, 3, "runs")
-    outcome = execute(json.loads(digits), Streams(6, 3), load(Path("data")))
+    outcome = execute(digits, Streams(6, 3), load(Path("data")))
     written = read_curves("runs/v/replicate-3.npz")
     assert written.keys() == outcome.curves.keys() == {("batch", "loss")}
     for name, (steps, values) in written.items():
@@ -110,7 +113,7 @@ def test_a_damaged_file_costs_its_own_replicate(digits, name):
 def test_other_settings_are_trained_anew_and_the_first_ones_come_back(digits):
     train_block(digits, 0, 1, "runs")
     before = files("runs/v")
-    train_block(changed(digits, batch_size=4), 1, 1, "runs")
+    train_block(digits.changed("batch_size", 4), 1, 1, "runs")
     after = files("runs/v")
     assert after["replicate-0.npz"] == before["replicate-0.npz"]
     assert after["replicate-1.npz"] != before["replicate-1.npz"]
@@ -120,11 +123,10 @@ def test_other_settings_are_trained_anew_and_the_first_ones_come_back(digits):
     assert again["replicate-1.npz"] == before["replicate-1.npz"]
 
 
-def test_other_code_trains_anew(digits, monkeypatch):
+def test_other_code_trains_anew(digits):
     train_block(digits, 0, 0, "runs")
     old = records("runs/v")[0]
-    monkeypatch.setattr(train, "training_digest", lambda: "other code")
-    train_block(digits, 0, 0, "runs")
+    train_block(digits, 0, 0, "runs", sources="other code")
     new = records("runs/v")[0]
     assert new["key"] != old["key"]
     assert new["sources"] == "other code"
@@ -132,13 +134,13 @@ def test_other_code_trains_anew(digits, monkeypatch):
 
 
 def test_divergence_is_an_outcome(digits):
-    wild = {"kind": "sgd", "learning_rate": 1e30}
-    train_block(changed(digits, optimizer=wild), 0, 0, "runs")
+    wild = digits.changed("optimizer.learning_rate", 1e30)
+    train_block(wild, 0, 0, "runs")
     (record,) = records("runs/v")
     assert record["outcome"] == "diverged"
     assert 0 < record["steps"] < 20
     before = files("runs/v")
-    train_block(changed(digits, optimizer=wild), 0, 0, "runs")
+    train_block(wild, 0, 0, "runs")
     assert files("runs/v") == before
 
 
@@ -156,11 +158,8 @@ def test_equal_runs_give_equal_records_and_curves(digits):
 
 def test_several_variants_in_one_job_are_what_they_are_alone(digits):
     """A variant on MNIST beside one of noise: the grain of the jobs changes no number."""
-    noise = write_study().experiments["6.2-noise"].variants["small"].canonical
-    blocks = [
-        {"variant": name, "first": 0, "last": 1, "run": json.loads(run)} for name, run in (("v", digits), ("w", noise))
-    ]
-    train_batch(json.dumps(blocks), "both", "both/job.json", "e")
+    noise = write_study().experiments["6.2-noise"].variants["small"].run
+    train_blocks({"v": digits, "w": noise}, 0, 1, "both")
     train_block(digits, 0, 1, "alone")
     curves = [f"replicate-{number}.npz" for number in range(2)]
     assert [files("both/v")[name] for name in curves] == [files("alone/v")[name] for name in curves]
@@ -171,12 +170,10 @@ def test_several_variants_in_one_job_are_what_they_are_alone(digits):
 def test_an_equal_run_is_trained_once_and_stands_under_both_names(digits, caplog):
     """Of another experiment, or of the same; a run that differs in anything is trained."""
     caplog.set_level("INFO")
-    blocks = [{"variant": "v", "first": 0, "last": 1, "run": json.loads(digits)}]
-    other = [{"variant": "w", "first": 0, "last": 2, "run": json.loads(digits)}]
-    slower = [{"variant": "x", "first": 0, "last": 0, "run": json.loads(changed(digits, batch_size=4))}]
-    for name, blocks_of_job in (("one", blocks), ("two", other), ("three", slower)):
-        arguments = ("--experiment", name, "--folder", f"runs/{name}", "--output", f"{name}.json", "--known", "known")
-        call("train", *arguments, "--runs", json.dumps(blocks_of_job), "--seed", "6", "--data", "data")
+    slower = digits.changed("batch_size", 4)
+    for name, variant, last, run in (("one", "v", 1, digits), ("two", "w", 2, digits), ("three", "x", 0, slower)):
+        order = order_of({variant: run}, 0, last, experiment=name)
+        train_order(order, f"runs/{name}", f"{name}.json", "--known", "known")
     assert [line for line in caplog.messages if " is that of " in line] == [
         f"w: replicate {number} is that of runs/one/v/replicate-{number}.json" for number in (0, 1)
     ]
@@ -187,5 +184,5 @@ def test_an_equal_run_is_trained_once_and_stands_under_both_names(digits, caplog
         assert {name for name in one if one[name] != two[name]} == {"experiment", "variant"}
         assert list(one) == list(two)
     (record,) = records("runs/three/x")
-    assert record["run"]["batch_size"] == 4
+    assert record["run"]["stages"][0]["batch_size"] == 4
     assert len(records("runs/two/w")) == 3

@@ -8,6 +8,7 @@ import stat
 import struct
 import zipfile
 from contextlib import chdir
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,11 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from chapter6.jobs import train
-from chapter6.registry import StudyError
+from chapter6.registry import StudyError, canonical
 from chapter6.sharing import archive
 from chapter6.sharing.comparison import agreement
 from chapter6.sharing.contents import facts, study_in
-from chapter6.study.plan import canonical
 
 from .finished import finish
 from .small import call
@@ -39,6 +39,7 @@ SHOWN = 'class="claim supported" aria-labelledby="C20"'
 TURNED = 'class="claim contradicted"'
 PAGE = "reports/html/index.html"
 YAML = "config/experiments/6.4-net.yaml"
+RATE = "stages.main.optimizer.learning_rate"
 
 
 @pytest.fixture(scope="module")
@@ -215,19 +216,25 @@ FORGED = {
         {CURVES: other_curves(), RECORD: lambda content: record(curves=CONTENT["other curves"])(content)},
         "rows are not what the runs give",
     ),
-    "curves alone": ({CURVES: other_curves()}, "6.4-net: the curves are not those that the record describes: fast 1"),
-    "a run's settings": ({RECORD: parsed(lambda r: r["run"].update(steps=99))}, "trained with other settings: fast 1"),
-    "a run's seed": ({RECORD: record(seed=7)}, "the record tells of seed 7: fast 1"),
-    "a run's place": ({RECORD: record(variant="slow")}, "the record tells of variant 'slow': fast 1"),
-    "a run's data": ({RECORD: record(data="0" * 64)}, "the key is not that of the run: fast 1"),
-    "a tuned rate": ({TUNED: record(value=0.001)}, "6.4-net: trained with other settings"),
+    "curves alone": ({CURVES: other_curves()}, "replicate-1.npz: not the curves that its record describes: fast 1"),
+    "a run's settings": (
+        {RECORD: parsed(lambda r: r["run"]["stages"][0].update(steps=99))},
+        "it is the record of other settings: fast 1",
+    ),
+    "a run's seed": ({RECORD: record(seed=7)}, "it is the record of seed 7, and 6 is planned: fast 1"),
+    "a run's place": (
+        {RECORD: record(variant="slow")},
+        "it is the record of variant 'slow', and 'fast' is planned: fast 1",
+    ),
+    "a run's data": ({RECORD: record(data="0" * 64)}, "it is the record of other data: fast 1"),
+    "a tuned rate": ({TUNED: record(value=0.001)}, "6.4-net: it is the record of other settings"),
     "what tuning came to": (
         {TUNED: parsed(lambda t: t["candidates"][0].update(loss=0.0))},
         "has the lowest loss",
     ),
     "the score of a trial": ({ROUND: parsed(lambda r: r["trials"][0].update(score=1.0))}, "1: trial 2 has a score"),
     "the point of a trial": (
-        {ROUND: parsed(lambda r: r["trials"][0]["values"].update({"optimizer.learning_rate": 7.0}))},
+        {ROUND: parsed(lambda r: r["trials"][0]["values"].update({RATE: 7.0}))},
         "coarse 1: trial 2 lies outside of the space",
     ),
     "what a search chose": ({CHOSEN: record(trial=99)}, "trial 99 was chosen, and trial"),
@@ -239,11 +246,17 @@ FORGED = {
         {YAML: text("lower: fast, than: slow}", "lower: slow, than: fast}")},
         "C20: judged again",
     ),
-    "the settings of a variant": ({YAML: text("rate: 0.3}", "rate: 0.4}")}, "trained with other settings: fast 0"),
-    "the seed of the study": ({"results/study.json": text('"study_seed": 6', '"study_seed": 7')}, "tells of seed 6"),
+    "the settings of a variant": (
+        {YAML: text("rate: 0.3}", "rate: 0.4}")},
+        "it is the record of other settings: fast 0",
+    ),
+    "the seed of the study": (
+        {"results/study.json": text('"study_seed": 6', '"study_seed": 7')},
+        "it is the record of seed 6, and 7 is planned",
+    ),
     "a file left out": ({FIGURE: None}, f"6.4-net: missing: {FIGURE}"),
     "a file put in": ({"results/readme.exe": b"MZ"}, "not part of the study: results/readme.exe"),
-    "the data's digest": ({"data/digest.json": record(digest="0" * 64)}, "not all runs have the same data"),
+    "the data's digest": ({"data/digest.json": record(digest="0" * 64)}, "6.4-net: it is the record of other data: "),
 }
 CONTENT: dict[str, str] = {}
 
@@ -263,7 +276,7 @@ def test_a_forger_who_mends_the_hashes_is_found_by_making_things_again(changes, 
 @pytest.mark.usefixtures("place")
 def test_facts_in_the_manifest_are_compared_with_the_files(capsys):
     with archive.opened(Path("a.zip")) as honest:
-        told = honest.manifest.study.model_copy(update={"verdicts": {"supported": 6}})
+        told = replace(honest.manifest.study, verdicts={"supported": 6})
         archive.write_archive(Path("b.zip"), honest, told, honest.manifest.made)
     status, said = verify(capsys, "b.zip")
     assert status == 1
@@ -286,8 +299,8 @@ def test_words_of_a_verdict_may_be_those_of_another_version_but_not_its_numbers(
     def by_other_code(**changes):
         with archive.opened(Path("a.zip")) as honest:
             files = dict(honest.items()) | {name: claim("C20", **changes)(honest[name]) for name in CLAIMS}
-            sources = honest.manifest.made.sources.model_copy(update={"analysis": "0" * 64})
-            made = honest.manifest.made.model_copy(update={"sources": sources})
+            sources = replace(honest.manifest.made.sources, analysis="0" * 64)
+            made = replace(honest.manifest.made, sources=sources)
             archive.write_archive(Path("b.zip"), files, honest.manifest.study, made)
         return verify(capsys, "b.zip")
 
@@ -448,22 +461,22 @@ HOSTILE_CONTENTS = {
     "an id that leads elsewhere": ({YAML: text("id: 6.4-net", "id: ../../x")}, f"{YAML}: id: "),
     "endless runs": (
         {YAML: text("replicates: 3", "replicates: 9999999")},
-        "the settings ask for 30000007 runs, and 1000000 are the most",
+        "the study: asks for 3e+07 runs, and 1e+06 are the most",
     ),
     "endless steps": (
         {YAML: text("steps: 20", "steps: 99999999999")},
-        "experiment '6.4-net' asks for 1e+11 of something, and 1e+07 is the most",
+        "6.4-net: variant 'slow': asks for 1e+11 numbers to be recorded, and 1e+08 are the most",
     ),
     "endless variants": (
         {YAML: text("tuning:", f"sweep: {{{', '.join(f'a{n}: {list(range(20))}' for n in range(9))}}}\ntuning:")},
-        "experiment '6.4-net' asks for 1024000000000 variants, and 20000 are the most",
+        f"{YAML}: asks for 1.024e+12 variants, and 20000 are the most",
     ),
     "a record that is a list": ({RECORD: b"[]"}, "6.4-net: "),
     "a record without end": ({RECORD: b"[" * 100_000}, "6.4-net: "),
     "curves that are no curves": (with_hash(b"nothing"), "6.4-net: "),
     "curves that unpack without bound": (
         with_hash(npz(compressed=True, **{"step:batch/loss": np.zeros(10), "value:batch/loss": np.zeros(10)})),
-        f"6.4-net: {RECORD}: it or its curves cannot be read (curves are stored as they are, and these are packed)",
+        f"6.4-net: {RECORD}: curves are stored as they are, and these are packed",
     ),
     "curves that are a pickle": (
         with_hash(npz(**{"step:batch/loss": np.array([print], dtype=object), "value:batch/loss": np.zeros(1)})),
@@ -520,7 +533,7 @@ def others(tmp_path_factory):
     """Other studies like a.zip: trained elsewhere, from another seed, with other settings and claims."""
     folder = tmp_path_factory.mktemp("others")
     cpu = {"processor": "Another CPU"}
-    slower = {"6.4-net": ("learning_rate: 0.3}", "learning_rate: 0.00001}"), "noise": ("id: C00", "id: C99")}
+    slower = {"6.4-net": ("learning_rate: 0.3}", "learning_rate: 0.00001}"), "6.2-noise": ("id: C00", "id: C99")}
     with pytest.MonkeyPatch.context() as patch:
         finish(folder / "seed", study_seed=7)
         finish(folder / "settings", slower)
@@ -531,9 +544,8 @@ def others(tmp_path_factory):
         execute = train.execute
 
         def slightly_other(run, *arguments):
-            rate = run["optimizer"]["learning_rate"] if run["optimizer"] else 0
-            other = run["optimizer"] and run["optimizer"] | {"learning_rate": rate * (1 + 1e-6)}
-            return execute({**run, "optimizer": other}, *arguments)
+            rate = run.settings.get(RATE)
+            return execute(run.changed(RATE, rate * (1 + 1e-6)) if rate else run, *arguments)
 
         patch.setattr(train, "execute", slightly_other)
         finish(folder / "bits")
@@ -583,7 +595,7 @@ def test_another_seed_gives_other_bits_as_it_should_and_verdicts_that_are_compar
 def test_other_settings_are_named_and_the_flipped_verdict_with_its_numbers(studies, others, capsys):
     status, said = verify(capsys, studies / "a.zip", others / "settings.zip")
     assert status == 1
-    assert "6.4-net: fast: optimizer.learning_rate: 0.3 in A, 1e-05 in B" in said
+    assert "6.4-net: fast: stages.main.optimizer.learning_rate: 0.3 in A, 1e-05 in B" in said
     assert "6.2-noise: claim only in A: C00" in said
     assert "only in B: C99" in said
     assert re.search(r"^  C20  supported in A, \w+ in B  The faster rate learns faster\.$", said, re.M)

@@ -13,7 +13,9 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from chapter6.study.plan import Study, load_study
+from chapter6.study.loading import load_study
+from chapter6.study.orders import training, write_order
+from chapter6.study.plan import Study
 
 VARIANTS, REPLICATES = 8, 4
 EXPERIMENT = """\
@@ -89,10 +91,11 @@ class Lab:
         """Start all training jobs at once."""
         environment = {"CHAPTER6_LIVE": "study.json"} if live else {}
         paths, jobs = self.study.paths, []
-        for batch in self.study.batches["eight"].values():
-            place = ("--folder", paths.runs("eight"), "--output", paths.trained("eight", batch.name))
-            told = ("--experiment", "eight", "--runs", batch.canonical, "--seed", "6", "--data", "data")
-            jobs.append(self.start("train", *told, *place, **environment))
+        for name, job in self.study.jobs["eight"].items():
+            order = paths.order("train", f"eight/{name}")
+            write_order(str(self.folder / order), training(self.study, "eight", job))
+            place = ("--folder", paths.runs("eight"), "--output", paths.trained("eight", name))
+            jobs.append(self.start("train", "--order", order, "--data", "data", *place, **environment))
         return jobs
 
     def train(self, *, live: bool) -> list[str]:

@@ -66,8 +66,9 @@ id: 6.2-noise
 title: Activations of noise
 question: Which initial weights keep the spread?
 base:
-  data: {source: noise, examples: 200, inputs: 20}
+  data: {kind: noise, examples: 200, inputs: 20}
   network: {hidden: [20, 20, 20], outputs: 0, activation: relu}
+  loss: linear
   steps: 0
   record: [{measure: activations, at: end}]
 sweep:

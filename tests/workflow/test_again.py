@@ -1,7 +1,9 @@
 """A second run does what a change asks for, and nothing else."""
 
+import json
 import os
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -12,6 +14,12 @@ from .project import RUNS_IN_MLFLOW, jobs
 pytestmark = pytest.mark.workflow
 
 FOLLOWS = {"tabulate", "judge", "draw", "page", "collect", "track_experiment", "all"}
+MEASUREMENT = """class Updates(Measurement):
+    \"\"\"A measurement that no run of the study takes.\"\"\"
+
+
+@dataclass(frozen=True)
+"""
 CHANGES = {
     "a learning rate": (
         ("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2"),
@@ -28,8 +36,18 @@ CHANGES = {
         set(),
         {"judge", "collect", "page", "track_experiment", "all"},
     ),
+    "a margin": (
+        ("config/small/6.1-net.yaml", "than: slow}", "than: slow, margin: 0.05}"),
+        set(),
+        {"judge", "collect", "page", "track_experiment", "all"},
+    ),
     "a caption": (
         ("config/small/6.1-net.yaml", "Loss of the", "The loss of"),
+        set(),
+        {"draw", "page", "track_experiment", "all"},
+    ),
+    "a figure's kind": (
+        ("config/small/6.1-bowl.yaml", "{kind: paths, ", "{kind: curves, metric: height, split: train, "),
         set(),
         {"draw", "page", "track_experiment", "all"},
     ),
@@ -40,9 +58,24 @@ CHANGES = {
     ),
     "the prose": (("reports/text/en/6.1.md", "# ", "# On "), set(), {"page", "all"}),
     "the engine": (
-        ("src/chapter6/engine/training.py", '"""The only training loop."""', '"""The training loop."""'),
+        ("src/chapter6/engine/training.py", "session.record(0)", "session.record(step=0)"),
         set(jobs(10)),
         FOLLOWS,
+    ),
+    "what the engine says of itself": (
+        ("src/chapter6/engine/training.py", '"""The only training loop."""', '"""The training loop."""'),
+        set(),
+        set(),
+    ),
+    "an optimizer": (
+        ("src/chapter6/engine/optimizers.py", "1 - self.beta2**t)", "1.0 - self.beta2**t)"),
+        {"results/trained/6.1-bowl/adam-0.json"},
+        FOLLOWS,
+    ),
+    "one measurement more": (
+        ("src/chapter6/engine/measurements.py", "class Evaluation(", MEASUREMENT + "class Evaluation("),
+        set(),
+        set(),
     ),
     "the figures' style": (
         ("src/chapter6/figures/style.py", "\n\nfrom __future__", "\n\n# Changed.\nfrom __future__"),
@@ -52,8 +85,12 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("memory", ["kept", "lost"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_re_runs_what_depends_on_it(project, change):
+def test_a_change_re_runs_what_depends_on_it(project, change, memory):
+    """Also where Snakemake's own records were deleted."""
+    if memory == "lost":
+        shutil.rmtree(project / ".snakemake")
     (name, old, new), trained, followed = CHANGES[change]
     if change == "the prose":
         text = (project / name).read_text(encoding="utf-8")
@@ -63,10 +100,58 @@ def test_a_change_re_runs_what_depends_on_it(project, change):
     planned = project.planned()
     assert planned.pop("train", set()) == trained
     assert planned.keys() == followed
-    if change in ("a learning rate", "a claim"):
+    if change in ("a learning rate", "a claim", "a margin"):
         assert planned["judge"] == {"results/claims/6.1-net.json"}
-    if change in ("a learning rate", "a claim", "a question"):
+    if change in ("a learning rate", "a claim", "a margin", "a question"):
         assert planned["track_experiment"] == {"results/tracking/6.1-net.json"}
+
+
+def test_results_of_other_settings_are_replaced_though_snakemakes_records_are_lost(project):
+    before, kept = project.started(), results(project)
+    shutil.rmtree(project / ".snakemake")
+    project.edit("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2")
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    changed = {name for name, started in project.started().items() if started != before[name]}
+    assert changed == {f"results/runs/6.1-net/fast/replicate-{number}.json" for number in (0, 1)}
+    settings = pd.read_parquet(project / "results/tables/6.1-net.settings.parquet")
+    rate = settings.query("variant == 'fast' and parameter == 'stages.main.optimizer.learning_rate'")
+    assert rate["value"].tolist() == ["0.2"]
+    own = {
+        *("results/tables/6.1-net.parquet", "results/tables/6.1-net.settings.parquet", "results/tables/6.1-net.csv"),
+        *("results/tables/6.1-net.runs.parquet", "results/claims/6.1-net.json", "results/figures/6.1-net/curves.svg"),
+        *("results/claims.json", "reports/html/index.html"),
+    }
+    assert {name for name, content in results(project).items() if content != kept[name]} == own
+    assert project.planned() == {}
+
+
+def test_another_margin_and_another_figure_train_nothing_though_snakemakes_records_are_lost(project):
+    before, kept = project.started(), results(project)
+    shutil.rmtree(project / ".snakemake")
+    project.edit("config/small/6.1-net.yaml", "than: slow}", "than: slow, margin: 0.05}")
+    project.edit("config/small/6.1-bowl.yaml", "{kind: paths, ", "{kind: curves, metric: height, split: train, ")
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    assert project.started() == before
+    changed = {name for name, content in results(project).items() if content != kept.get(name)}
+    verdicts = {"results/claims/6.1-net.json", "results/claims.json"}
+    assert changed == {*verdicts, "results/figures/6.1-bowl/curves.svg", "reports/html/index.html"}
+    (claim,) = json.loads((project / "results/claims/6.1-net.json").read_text(encoding="utf-8"))
+    assert claim["parts"][0]["margin"] == 0.05
+    assert not (project / "results/figures/6.1-bowl/paths.svg").exists()
+    assert project.planned() == {}
+
+
+def results(project):
+    """The content of what is made from runs, by file."""
+    files = [file for name in ("tables", "claims", "figures") for file in (project / f"results/{name}").rglob("*.*")]
+    files += [project / "results/claims.json", project / "reports/html/index.html"]
+    return {
+        file.relative_to(project.folder).as_posix(): file.read_bytes()
+        for file in files
+        if file.is_file() and not file.name.startswith(".")
+    }
 
 
 def test_nothing_changed_is_nothing_done(project):

@@ -57,6 +57,38 @@ def test_what_is_said_about_damaged_curves_makes_them_again(project, finished):
     assert project.planned() == {}
 
 
+@pytest.mark.parametrize("other", ["fast/replicate-1", "slow/replicate-0"])
+def test_what_is_said_about_runs_that_changed_places_makes_them_again(project, finished, other):
+    without_tracking(project)
+    one, before = "fast/replicate-0", project.started()
+    assert project.snakemake().status == 0
+    for kind in ("json", "npz"):
+        first, second = (project / f"results/runs/6.1-net/{name}.{kind}" for name in (one, other))
+        content = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(content)
+    named = set()
+    while True:
+        refused = project.run("chapter6", "tabulate", "--study", "results/study.json", "--experiment", "6.1-net")
+        if refused.status == 0:
+            break
+        told = re.search(r"chapter6 tabulate: results/runs/6\.1-net/(.*)\.json: .*; `(.*)` makes", refused.output)
+        assert "--forcerun" in told[2]
+        assert told[1] not in named, refused.output
+        named.add(told[1])
+        done = project.run(*told[2].split())
+        assert done.status == 0 or len(named) < 2, done.output
+    assert one in named
+    assert named <= {one, other}
+    assert project.curves() == finished.curves()
+    after = project.started()
+    swapped = {f"results/runs/6.1-net/{name}.json" for name in (one, other)}
+    assert {name for name in before if after[name] != before[name]} == swapped
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    assert project.planned() == {}
+
+
 def test_a_job_that_failed_once_after_its_training_is_done_by_the_next_run(project):
     """The outputs of a failed job are gone, and what later jobs made of them before is still there."""
     without_tracking(project)

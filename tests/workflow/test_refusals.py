@@ -15,7 +15,7 @@ BAD = {
         ["'fast'", "optimizer.learning_rate", "greater than 0", "-0.3"],
     ),
     "replicates 0": (CONFIG, "replicates: 2\n", "replicates: 0\n", ["replicates", "greater than 0", "0"]),
-    "two experiments with one id": (NET, "id: 6.1-net", "id: 6.1-bowl", ["id", "'6.1-bowl'", BOWL]),
+    "two experiments with one id": (NET, "id: 6.1-net", "id: 6.1-bowl", ["id", "'6.1-bowl'"]),
     "claim about no variant": (NET, "lower: fast", "lower: quick", ["T01", "'quick'", "slow, fast"]),
     "YAML syntax": (BOWL, "replicates: 1", "replicates: [1", ["not valid YAML", "line "]),
     "YAML syntax of the configuration": (CONFIG, "replicates: 2\n", "replicates: [2\n", ["not valid YAML", "line "]),
@@ -91,3 +91,19 @@ def test_a_file_of_experiments_that_is_not_read_is_named(fresh):
     assert done.status == 1
     assert "config/small/9-new.yml: " in done.output
     assert "rename it to 9-new.yaml" in done.output
+
+
+def test_a_mistake_in_one_experiment_stops_the_study_and_not_what_is_asked_of_another(fresh):
+    fresh.edit(NET, "learning_rate: 0.3", "learning_rate: -0.3")
+    stopped = (["snakemake", "-n"], ["chapter6", "plan"], ["chapter6", "list"])
+    for command in (*stopped, ["chapter6", "run", "6.1-net", "slow"], ["chapter6", "list", "6.1-net"]):
+        done = fresh.run(*command)
+        assert done.status == 1, done.output
+        assert f"{NET}: " in done.output
+        assert "-0.3" in done.output
+    done = fresh.run("chapter6", "run", "6.1-bowl", "adam")
+    assert done.status == 0, done.output
+    assert "finished after 30 updates" in done.output
+    done = fresh.run("chapter6", "list", "6.1-bowl")
+    assert done.status == 0, done.output
+    assert [line.split()[0] for line in done.output.splitlines()] == ["6.1-bowl", "sgd", "adam"]

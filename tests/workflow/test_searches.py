@@ -30,7 +30,10 @@ def test_all_jobs_find_data_in_a_folder_with_a_space(searched):
     assert (searched / "data/two words/digest.json").exists()
     assert {name.split("/")[3] for name in searched.records()} == {"sgd", "adam", "sgd-tuned"}
     tuned = read(searched, "results/runs/6.3-hills/sgd-tuned/replicate-0.json")
-    assert tuned["run"]["optimizer"]["learning_rate"] == read(searched, "results/tuning/6.3-hills/sgd.json")["value"]
+    assert (
+        tuned["run"]["stages"][0]["optimizer"]["learning_rate"]
+        == read(searched, "results/tuning/6.3-hills/sgd.json")["value"]
+    )
     rounds = [read(searched, f"{SEARCH}/coarse/search-0/round-{number}.json") for number in (1, 2, 3)]
     trials = [trial for one in rounds for trial in one["trials"]]
     assert [trial["number"] for trial in trials] == list(range(6))

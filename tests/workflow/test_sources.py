@@ -11,10 +11,12 @@ from .project import ROOT
 PACKAGE = ROOT / "src/chapter6"
 BEFORE = {"tabulate": [], "judge": ["tabulate"], "draw": ["tabulate"]}
 BEFORE |= {name: ["tabulate", "judge", "draw"] for name in ("page", "track_experiment")}
-# What is to be done stands in the rules' other parameters, and training watches the engine.
+# What is to be done stands in the jobs' orders, and training watches the code that its runs use.
 ELSEWHERE = ["registry.py", "files.py", "jobs/common.py", "sharing/contents.py", "tracking/stores.py"]
-ELSEWHERE += ["engine/*", "data/*"]
-ELSEWHERE += [f"study/{name}.py" for name in ("plan", "paths", "resolve", "references", "assemble", "sources")]
+ELSEWHERE += ["engine/*", "data/*", "search/*"]
+ELSEWHERE += [
+    f"study/{name}.py" for name in ("plan", "paths", "loading", "drafts", "spec", "schema", "reading", "taken", "code")
+]
 RULES = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "workflow/rules").glob("*.smk")))
 
 

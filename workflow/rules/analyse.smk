@@ -10,6 +10,7 @@ rule tabulate:
             sources=source_digest(
                 "analysis/tables.py",
                 "intervals.py",
+                "metrics.py",
                 "words.py",
                 "study/gathering.py",
                 "study/results.py",
@@ -47,7 +48,9 @@ rule judge:
         order=order_of(
             "judge",
             claims=lambda experiment: digest(plain(experiment.spec.claims)),
-            sources=source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "jobs/judge.py"),
+            sources=source_digest(
+                "analysis/*.py", "intervals.py", "metrics.py", "settings.py", "words.py", "jobs/judge.py"
+            ),
         ),
     output:
         paths.claims("{experiment}"),

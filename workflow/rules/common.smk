@@ -81,7 +81,9 @@ def order(of, name, content):
 def order_of(of, **parts):
     """Return an input function: the order of an experiment's job, made of values and functions of its experiment."""
     return lambda wildcards: order(
-        of, wildcards.experiment, {k: part(experiment_of(wildcards)) if callable(part) else part for k, part in parts.items()}
+        of,
+        wildcards.experiment,
+        {k: part(experiment_of(wildcards)) if callable(part) else part for k, part in parts.items()},
     )
 
 
@@ -98,7 +100,9 @@ def tuning_of(wildcards):
 
 def results_of(experiment):
     """What the training jobs and the searches of an experiment leave: all that its tables are made from."""
-    searches = [file for planned in study.experiments[experiment].searches() for file in (*planned.rounds, planned.chosen)]
+    searches = [
+        file for planned in study.experiments[experiment].searches() for file in (*planned.rounds, planned.chosen)
+    ]
     return [paths.trained(experiment, name) for name in study.jobs[experiment]] + searches
 
 

@@ -36,7 +36,14 @@ rule page:
                 "experiments": digest([plain(experiment.spec) for experiment in study.experiments.values()]),
                 "tracking": digest(plain(study.config.tracking), study.tracking_uri),
                 "sources": source_digest(
-                    "report/*.py", "report/*/*", "metrics.py", "jobs/render.py", "jobs/outputs.py", "jobs/locate.py"
+                    "report/*.py",
+                    "report/*/*",
+                    "metrics.py",
+                    "study/resolution.py",
+                    "study/tunings.py",
+                    "jobs/render.py",
+                    "jobs/outputs.py",
+                    "jobs/locate.py",
                 ),
             },
         ),

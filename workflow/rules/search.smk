@@ -27,7 +27,9 @@ rule tune:
 rule search:
     input:
         unpack(data_of),
-        order=lambda w: order("search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))),
+        order=lambda w: order(
+            "search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))
+        ),
         before=lambda w: search_of(w).rounds[: int(w.round) - 1],
     output:
         paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
@@ -54,7 +56,9 @@ rule search:
 rule choose:
     input:
         unpack(data_of),
-        order=lambda w: order("search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))),
+        order=lambda w: order(
+            "search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))
+        ),
         rounds=lambda w: search_of(w).sources,
     output:
         paths.chosen("{experiment}", "{variant}", "{replicate}"),

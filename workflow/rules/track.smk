@@ -35,7 +35,7 @@ rule track_experiment:
         order=order_of(
             "track",
             question=lambda experiment: experiment.spec.question,
-            sources=source_digest("tracking/entries.py", "tracking/mirror.py", "jobs/track.py"),
+            sources=source_digest("tracking/entries.py", "tracking/mirror.py", "study/resolution.py", "jobs/track.py"),
         ),
     output:
         paths.tracked("{experiment}"),

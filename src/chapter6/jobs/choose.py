@@ -15,7 +15,7 @@ from chapter6.engine.measurements import Evaluation
 from chapter6.engine.run import Record, Schedule
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
-from chapter6.jobs.search import add_search_arguments, files_of
+from chapter6.jobs.search import add_search_arguments, advising, files_of
 from chapter6.metrics import diverged_score
 from chapter6.registry import StudyError, plain
 from chapter6.search.searches import Search
@@ -37,8 +37,9 @@ def run(args: Namespace) -> None:
     """Write the chosen point, its test results and where each trial was stopped."""
     order = read_order(SearchOrder, args.order)
     dataset = load(args.data) if order.run.needs_dataset else None
-    trials = read_rounds(files_of(args.rounds), args.rounds)
-    stopped = _stopped(order.search, args.rounds, trials)
+    with advising():
+        trials = read_rounds(files_of(args.rounds), args.rounds)
+        stopped = _stopped(order.search, args.rounds, trials)
     best = best_of(trials, stopped)
     edges = _edges(order.search, best)
     for edge in edges:

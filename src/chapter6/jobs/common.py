@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from chapter6.files import read_json
 from chapter6.registry import StudyError
 from chapter6.study.code import training_digest
+from chapter6.study.gathering import tables_for
 from chapter6.study.loading import load_study
-from chapter6.study.paths import TABLES
 from chapter6.study.plan import Experiment, Study
 from chapter6.study.results import Conditions, Folder
 from chapter6.study.spec import read_config
@@ -89,19 +89,7 @@ def read_tables(study: Study, experiment: Experiment) -> dict[str, pd.DataFrame]
     """Read the tables of an experiment that have rows, and beside them those that its claims name."""
     import pandas as pd
 
-    found = {}
-    for kind in TABLES:
-        parts = [_table(study, experiment.id, kind)]
-        parts += [_table(study, other, kind, f"{other}/") for other in experiment.beside]
-        rows = [part for part in parts if len(part)]
-        if rows:
-            found[kind or "curves"] = pd.concat(rows, ignore_index=True) if len(rows) > 1 else rows[0]
-    return found
+    def read(name: str) -> pd.DataFrame:
+        return pd.read_parquet(name) if Path(name).exists() else pd.DataFrame()
 
-
-def _table(study: Study, experiment: str, kind: str, prefix: str = "") -> pd.DataFrame:
-    import pandas as pd
-
-    file = Path(study.paths.table(experiment, kind))
-    table = pd.read_parquet(file) if file.exists() else pd.DataFrame()
-    return table.assign(variant=prefix + table["variant"].astype(str)) if prefix and len(table) else table
+    return tables_for(experiment, study.paths, read)

@@ -16,7 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Print id and question of each experiment and the names of its variants."""
-    study = study_of(args)
+    study = study_of(args, lenient=bool(args.experiment))
     chosen = [experiment_of(study, args.experiment)] if args.experiment else study.experiments.values()
     for experiment in chosen:
         say(f"{experiment.id}  {experiment.spec.question}\n")

@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a setting, e.g. optimizer.learning_rate=0.003",
     )
-    parser.add_argument("--replicate", type=int, default=0, help="which seed (0)")
+    parser.add_argument("--replicate", type=_replicate, default=0, help="which seed (0)")
 
 
 def run(args: Namespace) -> None:

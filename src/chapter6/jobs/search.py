@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from chapter6.engine.streams import Streams
 from chapter6.engine.training import Curve, Outcome
 from chapter6.files import write_json
 from chapter6.metrics import diverged_score
-from chapter6.registry import canonical, plain
+from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.spaces import Points
 from chapter6.study.orders import SearchOrder, read_order
 from chapter6.study.paths import curves_file
-from chapter6.study.results import Folder, write_curves
+from chapter6.study.results import Folder, UnreadableError, write_curves
 from chapter6.study.run_cache import RunCache
 from chapter6.study.searches import Round, Trial, applied, read_rounds, tried
 
@@ -45,18 +46,29 @@ def add_search_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Write points and scores of the round, its curves first."""
     order = read_order(SearchOrder, args.order)
+    with advising():
+        before = read_rounds(files_of(args.before), args.before)
     dataset = load(args.data) if order.run.needs_dataset else None
     key, known = _identity(order, args.before, dataset), RunCache(args.known)
     if source := known.copy(key, args.output):
         log.info("the round is that of %s", source)
     else:
-        _train(order, args.before, args.output, dataset)
+        _train(order, before, len(args.before) + 1, args.output, dataset)
         known.add(key, args.output)
 
 
 def files_of(names: Sequence[str]) -> Folder:
     """Return rounds and their curves, each read when it is asked for."""
     return Folder({name: Path(name) for file in names for name in (file, curves_file(file))})
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Say of a round that cannot be read how it is made again."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise StudyError(f"{error}; `snakemake --cores all --forcerun {error.file}` makes it again") from None
 
 
 def _identity(order: SearchOrder, before: Sequence[str], dataset: Dataset | None) -> str:
@@ -67,12 +79,11 @@ def _identity(order: SearchOrder, before: Sequence[str], dataset: Dataset | None
     return sha256(canonical(parts).encode()).hexdigest()
 
 
-def _train(order: SearchOrder, before: Sequence[str], output: str, dataset: Dataset | None) -> None:
+def _train(order: SearchOrder, before: Sequence[Trial], number: int, output: str, dataset: Dataset | None) -> None:
     streams = Streams(order.seed, order.replicate)
-    tried_before, number = read_rounds(files_of(before), before), len(before) + 1
     curves: dict[tuple[str, str], Curve] = {}
     trials = []
-    for position, point in enumerate(_points(order, tried_before, number, streams), start=len(tried_before)):
+    for position, point in enumerate(_points(order, before, number, streams), start=len(before)):
         values = order.search.cube.values(point)
         own = streams.within(f"trial-{position}")
         outcome = execute(applied(order.run, values), own, dataset, data_streams=streams)

@@ -30,8 +30,8 @@ from chapter6.sharing.rederivation import (
     verdict_problems,
 )
 from chapter6.study.code import training_digest
-from chapter6.study.gathering import resolved, tables_of
-from chapter6.study.paths import TABLES, curves_file
+from chapter6.study.gathering import resolved, tables_for, tables_of
+from chapter6.study.paths import curves_file
 from chapter6.study.plan import Experiment, PlannedRun, PlannedSearch, Study
 from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import best_of, read_chosen, read_round, read_rounds, read_trial_curves
@@ -219,9 +219,7 @@ def _verdicts(study: Study, files: Files, same_code: bool) -> Problems:
     def check(experiment: Experiment) -> Problems:
         told = json.loads(files[study.paths.claims(experiment.id)])
         gathered.extend(told)
-        names = {kind or "curves": study.paths.table(experiment.id, kind) for kind in TABLES}
-        tables = {kind: read_table(files[name]) for kind, name in names.items()}
-        tables = {kind: table for kind, table in tables.items() if len(table)}
+        tables = tables_for(experiment, study.paths, lambda name: read_table(files[name]))
         judged = [judge_claim(claim, experiment.id, tables, study.is_preview) for claim in experiment.claims]
         if [claim["id"] for claim in told] != [claim["id"] for claim in judged]:
             yield f"{experiment.id}: has other claims than its settings"

@@ -6,7 +6,7 @@ Files come in as a mapping from their name in the study to their content: a fold
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from chapter6.analysis.tables import (
 )
 from chapter6.engine.measurements import Activations
 from chapter6.engine.run import Run
+from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant
 from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import cut, read_chosen, read_round, read_trial_curves
@@ -52,6 +53,25 @@ def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[s
         "trials": trials_table(record for record, _ in rows if "values" in record),
         "": curves_table(rows),
     }
+
+
+def tables_for(experiment: Experiment, paths: Paths, read: Callable[[str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables that an experiment's claims are judged by: its own, and beside them those that claims name.
+
+    ``read`` returns a table by its file; variants of other experiments are called ``<experiment>/<variant>``.
+    """
+    import pandas as pd
+
+    found = {}
+    for kind in TABLES:
+        parts = [read(paths.table(experiment.id, kind))]
+        for other in experiment.beside:
+            table = read(paths.table(other, kind))
+            parts.append(table.assign(variant=f"{other}/" + table["variant"].astype(str)) if len(table) else table)
+        rows = [part for part in parts if len(part)]
+        if rows:
+            found[kind or "curves"] = pd.concat(rows, ignore_index=True) if len(rows) > 1 else rows[0]
+    return found
 
 
 def resolved(variant: Variant, files: Files) -> Run:

@@ -50,7 +50,8 @@ def load_study(
     root = root or Path()
     config = load_config(read_config(root / "config/config.yaml") if raw is None else raw)
     if only and (root / config.experiments / f"{only}.yaml").is_file():
-        return plan_study(replace(config, only=(only,)), _specs_for(only, root / config.experiments))
+        study = plan_study(replace(config, only=(only,)), _specs_for(only, root / config.experiments))
+        return replace(study, config=config)
     specs, broken = _read_specs(root / config.experiments, lenient)
     for name in config.selected:
         if name not in (known := {spec.id for spec in specs.values()}) and name not in broken:

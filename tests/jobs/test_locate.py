@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from chapter6.jobs.where import runs_in_mlflow
+
+from chapter6.jobs.locate import runs_in_mlflow
 
 from .small import call, write_study
 
 
 def said(capsys, *arguments):
-    call("where", *arguments)
+    call("locate", *arguments)
     return capsys.readouterr().out
 
 

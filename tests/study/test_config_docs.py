@@ -12,8 +12,7 @@ from jsonschema import Draft202012Validator
 
 from chapter6.engine.optimizers import Optimizer
 from chapter6.jobs import config_docs as job
-from chapter6.study.config_docs import FAMILIES, MODELS, readme, schema
-from chapter6.study.meanings import MEANINGS
+from chapter6.study.config_docs import FAMILIES, MEANINGS, MODELS, readme, schema
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXPERIMENTS = sorted((CONFIG / "experiments").glob("*.yaml"))
@@ -55,7 +54,7 @@ def test_every_key_has_a_meaning_and_no_class_of_the_code_is_shown():
 def test_no_meaning_is_left_over():
     classes = [*MODELS.values(), *(member for family in FAMILIES.values() for member in family.choices().values())]
     names = {field.name for cls in classes for field in dataclasses.fields(cls)}
-    full = {f"{cls.__name__}.{field.name}" for cls in classes for field in dataclasses.fields(cls)}
+    full = {f"{base.__name__}.{field.name}" for c in classes for field in dataclasses.fields(c) for base in c.__mro__}
     assert set(MEANINGS) - names - full == set()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from inspect import cleandoc
 from typing import Any
 
@@ -31,7 +33,6 @@ from chapter6.search.stopping import StoppingRule
 from chapter6.search.strategies import Strategy
 from chapter6.study import spec
 from chapter6.study.drafts import OWN_KEYS
-from chapter6.study.meanings import meaning_of
 from chapter6.study.schema import model_of
 
 FAMILIES: dict[str, type[Family]] = {
@@ -70,6 +71,7 @@ MODELS: dict[str, Any] = {
     "A check: `when`, `learned`": Target,
 }
 KINDS: tuple[type[Family], ...] = (Activation, *FAMILIES.values())  # the narrower first
+MEANINGS = tomllib.loads((files(__package__) / "meanings.toml").read_text(encoding="utf-8"))
 INTRODUCTION = """# Configuration
 
 This page is written by `make reference` from the code; `schema.json` beside it serves editors (put
@@ -197,3 +199,10 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, dict) and set(value) == {"kind"}:
         value = value["kind"]
     return "see below" if isinstance(value, dict) and value else f"`{json.dumps(value)}`"
+
+
+def meaning_of(cls: type[Any], name: str) -> str:
+    """Return what a field of a dataclass means."""
+    said = cls.__dataclass_fields__[name].metadata.get("says")
+    keys = [*(f"{base.__name__}.{name}" for base in cls.__mro__), name]
+    return str(said or next((MEANINGS[key] for key in keys if key in MEANINGS), ""))

@@ -465,7 +465,7 @@ HOSTILE_CONTENTS = {
     ),
     "endless steps": (
         {YAML: text("steps: 20", "steps: 99999999999")},
-        "6.4-net: variant 'slow': asks for 1e+11 numbers to be recorded, and 1e+08 are the most",
+        "6.4-net: variant 'slow': asks for 1.2e+11 numbers to be recorded, and 1e+08 are the most",
     ),
     "endless variants": (
         {YAML: text("tuning:", f"sweep: {{{', '.join(f'a{n}: {list(range(20))}' for n in range(9))}}}\ntuning:")},

@@ -107,6 +107,7 @@ def test_a_change_re_runs_what_depends_on_it(project, change, memory):
 
 
 def test_results_of_other_settings_are_replaced_though_snakemakes_records_are_lost(project):
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
     before, kept = project.started(), results(project)
     shutil.rmtree(project / ".snakemake")
     project.edit("config/small/6.1-net.yaml", "learning_rate: 0.3", "learning_rate: 0.2")
@@ -127,6 +128,7 @@ def test_results_of_other_settings_are_replaced_though_snakemakes_records_are_lo
 
 
 def test_another_margin_and_another_figure_train_nothing_though_snakemakes_records_are_lost(project):
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
     before, kept = project.started(), results(project)
     shutil.rmtree(project / ".snakemake")
     project.edit("config/small/6.1-net.yaml", "than: slow}", "than: slow, margin: 0.05}")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from chapter6.registry import Family, StudyError, build
 
 T = TypeVar("T")
+WHOLE = Annotated[int, BeforeValidator(lambda value: int(value) if _is_whole(value) else value)]  # 1e3 is 1000
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 _open: list[type] = []  # families whose models are being made: what meets them again refers to them by a name
 _referred: dict[str, tuple[Any, str | None]] = {}  # family and default kind by such names
@@ -131,7 +132,7 @@ def _modelled(annotation: Any, default: str | None = None) -> Any:
         kind: Any = annotation
         if issubclass(annotation, Family):
             return member_of(kind, default or _only(annotation))
-        return model_of(kind) if dataclasses.is_dataclass(annotation) else annotation
+        return model_of(kind) if dataclasses.is_dataclass(annotation) else WHOLE if annotation is int else annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return Annotated[_modelled(arguments[0]), *arguments[1:]]
@@ -142,6 +143,10 @@ def _modelled(annotation: Any, default: str | None = None) -> Any:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return dict[arguments[0], _modelled(arguments[1])]  # type: ignore[misc, valid-type]
     return annotation
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _only(family: type[Family]) -> str | None:

@@ -204,7 +204,7 @@ def test_every_mistake_of_a_list_is_told():
 @pytest.mark.parametrize(("size", "read"), [(1e2, 100), (3, 3), ("3", None), (True, None), (1.5, None)])
 def test_a_whole_number_may_be_written_with_an_exponent_and_nothing_else_is_one(size, read):
     if read is not None:
-        assert parse(Unit, {"size": size}, "here") == Unit(read)
+        assert parse(Unit, {"kind": "unit", "size": size}, "here") == Unit(read)
     else:
         with pytest.raises(StudyError, match=rf"^here: size: .*not {size!r}"):
-            parse(Unit, {"size": size}, "here")
+            parse(Unit, {"kind": "unit", "size": size}, "here")

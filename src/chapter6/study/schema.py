@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from chapter6.registry import Family, StudyError, build
 
 T = TypeVar("T")
-WHOLE = Annotated[int, BeforeValidator(lambda value: int(value) if _is_whole(value) else value)]  # 1e3 is 1000
+WHOLE = BeforeValidator(lambda value: int(value) if _is_whole(value) else value)  # 1e3 is 1000
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 _open: list[type] = []  # families whose models are being made: what meets them again refers to them by a name
 _referred: dict[str, tuple[Any, str | None]] = {}  # family and default kind by such names
@@ -132,10 +132,17 @@ def _modelled(annotation: Any, default: str | None = None) -> Any:
         kind: Any = annotation
         if issubclass(annotation, Family):
             return member_of(kind, default or _only(annotation))
-        return model_of(kind) if dataclasses.is_dataclass(annotation) else WHOLE if annotation is int else annotation
+        return (
+            model_of(kind)
+            if dataclasses.is_dataclass(annotation)
+            else Annotated[int, WHOLE]
+            if annotation is int
+            else annotation
+        )
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return Annotated[_modelled(arguments[0]), *arguments[1:]]
+        own = (*arguments, WHOLE) if arguments[0] is int else (_modelled(arguments[0]), *arguments[1:])
+        return Annotated[own]
     if origin in (Union, UnionType):
         return Union[tuple(_modelled(argument, default) for argument in arguments)]  # noqa: UP007
     if origin is tuple:

@@ -55,9 +55,13 @@ def test_a_full_disk_is_one_message(called, capsys, error, reason):
     assert capsys.readouterr().err == said
 
 
-def test_other_errors_keep_their_traceback(called):
-    with pytest.raises(PermissionError):
-        called(PermissionError(13, "Permission denied"))
+def test_other_errors_of_the_system_are_one_line_with_the_file(called, capsys):
+    assert called(PermissionError(13, "Permission denied", "results/x.json")) == 1
+    said = capsys.readouterr().err
+    assert "results/x.json" in said
+    assert "Permission denied" in said
+    assert "Make room" not in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

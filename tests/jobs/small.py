@@ -93,9 +93,9 @@ def train(study: Study, experiment: str) -> None:
 
 def train_job(study: Study, experiment: str, job: TrainingJob) -> None:
     """Train what one job of a study trains."""
-    train_order(
-        training(study, experiment, job), study.paths.runs(experiment), study.paths.trained(experiment, job.name)
-    )
+    order = training(study, experiment, job)
+    write_order(study.paths.order("train", f"{experiment}/{job.name}"), order)
+    train_order(order, study.paths.runs(experiment), study.paths.trained(experiment, job.name))
 
 
 def train_block(run: Run, first: int, last: int, folder: str, sources: str | None = None) -> None:

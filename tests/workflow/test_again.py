@@ -58,7 +58,7 @@ CHANGES = {
     ),
     "the prose": (("reports/text/en/6.1.md", "# ", "# On "), set(), {"page", "all"}),
     "the engine": (
-        ("src/chapter6/engine/training.py", "session.record(0)", "session.record(step=0)"),
+        ("src/chapter6/engine/training.py", "session.record()", "session.record(*())"),
         set(jobs(10)),
         FOLLOWS,
     ),

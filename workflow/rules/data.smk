@@ -1,8 +1,5 @@
 # MNIST: fetched once, checked by SHA-256, stored as arrays that jobs map into memory.
 rule mnist:
-    input:
-        # What is stored beside the arrays; where an older version stored less, they are fetched again.
-        order=lambda _: orders.write_order(f"{data.directory}/order.json", {"checksums": data.checksums, "stored": 2}),
     output:
         digest=f"{data.directory}/digest.json",
         arrays=expand(
@@ -20,6 +17,7 @@ rule mnist:
         mem_mb=400,
         runtime=30,
     params:
+        stored=2,  # what stands in the digest's file: where an older version wrote it, it is written again
         directory=lambda wildcards, output: os.path.dirname(output.digest),
         mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
         checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],

@@ -39,6 +39,7 @@ rule page:
                     "report/*.py",
                     "report/*/*",
                     "metrics.py",
+                    "terminal.py",
                     "study/resolution.py",
                     "study/tunings.py",
                     "jobs/render.py",

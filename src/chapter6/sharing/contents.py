@@ -61,7 +61,7 @@ def study_in(files: Files, preset: str) -> Study:
     if config.preset != preset:
         raise StudyError(f"{paths.settings}: preset {config.preset!r}, and the manifest says {preset!r}")
     names = sorted(name for name in files if name.startswith(f"{EXPERIMENTS}/"))
-    specs = {name: parse(ExperimentSpec, parse_yaml(files[name].decode(), name), name) for name in names}
+    specs = {name: parse(ExperimentSpec, parse_yaml(files[name], name), name) for name in names}
     if not specs:
         raise StudyError(f"{EXPERIMENTS}: no experiments")
     check_identifiers({name: spec.id for name, spec in specs.items()})

@@ -43,11 +43,9 @@ DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?")  # Windo
 def read_yaml(path: Path) -> Any:
     """Read a YAML file, or raise a :class:`StudyError` with the place of the mistake."""
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        return parse_yaml(path.read_bytes(), str(path))
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{path}: not valid YAML: not UTF-8 ({error})") from None
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -58,12 +56,15 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return raw
 
 
-def parse_yaml(text: str, place: str) -> Any:
+def parse_yaml(content: str | bytes, place: str) -> Any:
     """Return what YAML says, in time that is linear in its length; ``place`` is what messages name."""
     try:
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
         return _Composer(yaml.parse(text, Loader=_Loader)).document()
     except StudyError as error:
         raise StudyError(f"{place}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{place}: not valid YAML: not UTF-8 ({error})") from None
     except yaml.MarkedYAMLError as error:
         told = " ".join(filter(None, (error.context, error.problem)))
         raise StudyError(f"{place}: not valid YAML: {told}{_line(error.problem_mark)}") from None

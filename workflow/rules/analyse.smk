@@ -71,7 +71,7 @@ rule judge:
 rule collect:
     input:
         claims=[paths.claims(experiment) for experiment in study.experiments],
-        order=lambda _: order("collect", "all", [list(study.experiments), source_digest("jobs/collect.py")]),
+        order=order_of_all("collect", list(study.experiments), source_digest("jobs/collect.py")),
     output:
         paths.claims(),
     log:

@@ -73,18 +73,31 @@ def data_of_job(wildcards):
     return mnist_for(job_of(wildcards).runs)
 
 
-def order(of, name, content):
-    """The file with what a job is told: an input, so that its output is made again whenever that changes."""
-    return orders.write_order(paths.order(of, name), content)
+# What jobs are told, as files that are inputs: a change makes jobs due. All are written before any job is planned, since
+# of a folder that Snakemake has looked into it takes no new file for true.
+for experiment in study.experiments.values():
+    for job in study.jobs[experiment.id].values():
+        orders.write_order(
+            paths.order("train", f"{experiment.id}/{job.name}"), orders.training(study, experiment.id, job)
+        )
+    for name, tuning in experiment.tunings.items():
+        orders.write_order(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, tuning))
+    for search in experiment.searches():
+        name = f"{experiment.id}/{search.variant.name}-{search.replicate}"
+        orders.write_order(paths.order("search", name), orders.searching(study, search))
 
 
-def order_of(of, **parts):
-    """Return an input function: the order of an experiment's job, made of values and functions of its experiment."""
-    return lambda wildcards: order(
-        of,
-        wildcards.experiment,
-        {k: part(experiment_of(wildcards)) if callable(part) else part for k, part in parts.items()},
-    )
+def order_of(task, **parts):
+    """The order of a task for each experiment, made of values and of functions of the experiment; where they stand."""
+    for experiment in study.experiments.values():
+        told = {key: part(experiment) if callable(part) else part for key, part in parts.items()}
+        orders.write_order(paths.order(task, experiment.id), told)
+    return paths.order(task, "{experiment}")
+
+
+def order_of_all(task, *parts):
+    """The order of a task for all experiments together."""
+    return orders.write_order(paths.order(task, "all"), parts)
 
 
 def mnist_for(runs):
@@ -92,10 +105,6 @@ def mnist_for(runs):
     if not any(run.needs_dataset for run in runs):
         return {}
     return {"digest": rules.mnist.output.digest, "arrays": ancient(rules.mnist.output.arrays)}
-
-
-def tuning_of(wildcards):
-    return experiment_of(wildcards).tunings[wildcards.variant]
 
 
 def results_of(experiment):

@@ -29,24 +29,21 @@ rule page:
     input:
         figures=[paths.figures(experiment) for experiment in study.experiments],
         claims=[paths.claims(experiment) for experiment in study.experiments],
-        order=lambda _: order(
+        order=order_of_all(
             "page",
-            "all",
-            {
-                "experiments": digest([plain(experiment.spec) for experiment in study.experiments.values()]),
-                "tracking": digest(plain(study.config.tracking), study.tracking_uri),
-                "sources": source_digest(
-                    "report/*.py",
-                    "report/*/*",
-                    "metrics.py",
-                    "terminal.py",
-                    "study/resolution.py",
-                    "study/tunings.py",
-                    "jobs/render.py",
-                    "jobs/outputs.py",
-                    "jobs/locate.py",
-                ),
-            },
+            digest([plain(experiment.spec) for experiment in study.experiments.values()]),
+            digest(plain(study.config.tracking), study.tracking_uri),
+            source_digest(
+                "report/*.py",
+                "report/*/*",
+                "metrics.py",
+                "terminal.py",
+                "study/resolution.py",
+                "study/tunings.py",
+                "jobs/render.py",
+                "jobs/outputs.py",
+                "jobs/locate.py",
+            ),
         ),
         text=collect("reports/text/en/{name}.md", name=glob_wildcards("reports/text/en/{name}.md").name),
     output:

@@ -3,7 +3,7 @@
 rule tune:
     input:
         unpack(data_of),
-        order=lambda w: order("tune", f"{w.experiment}/{w.variant}", orders.tuning(study, tuning_of(w))),
+        order=paths.order("tune", "{experiment}/{variant}"),
     output:
         paths.tuning("{experiment}", "{variant}"),
     log:
@@ -27,9 +27,7 @@ rule tune:
 rule search:
     input:
         unpack(data_of),
-        order=lambda w: order(
-            "search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))
-        ),
+        order=paths.order("search", "{experiment}/{variant}-{replicate}"),
         before=lambda w: search_of(w).rounds[: int(w.round) - 1],
     output:
         paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
@@ -56,9 +54,7 @@ rule search:
 rule choose:
     input:
         unpack(data_of),
-        order=lambda w: order(
-            "search", f"{w.experiment}/{w.variant}-{w.replicate}", orders.searching(study, search_of(w))
-        ),
+        order=paths.order("search", "{experiment}/{variant}-{replicate}"),
         rounds=lambda w: search_of(w).sources,
     output:
         paths.chosen("{experiment}", "{variant}", "{replicate}"),

@@ -6,7 +6,7 @@
 rule train:
     input:
         unpack(data_of_job),
-        order=lambda w: order("train", f"{w.experiment}/{w.job}", orders.training(study, w.experiment, job_of(w))),
+        order=paths.order("train", "{experiment}/{job}"),
         taken=lambda w: sorted({file for block in job_of(w).blocks for file in block.variant.taken.files}),
     output:
         paths.trained("{experiment}", "{job}"),

@@ -244,7 +244,11 @@ NO_NUMBERS = {
     "text": ({"steps": "20"}, "steps", "'20'"),
     "truth": ({"steps": True}, "steps", "True"),
     "truth for a fraction": ({"optimizer": {"kind": "sgd", "learning_rate": True}}, "optimizer.learning_rate", "True"),
-    "text for a fraction": ({"optimizer": {"kind": "sgd", "learning_rate": "0.001"}}, "optimizer.learning_rate", "0.001"),
+    "text for a fraction": (
+        {"optimizer": {"kind": "sgd", "learning_rate": "0.001"}},
+        "optimizer.learning_rate",
+        "0.001",
+    ),
     "fraction for a whole number": ({"batch_size": 8.5}, "batch_size", "8.5"),
     "number for truth": (
         {"record": [{"measure": {"kind": "batch_loss", "after_update": 1}, "at": {}}]},

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chapter6.engine.run import Data, Images
+from chapter6.engine.data import Data, Images
 from chapter6.engine.streams import Streams
 from engine.small import digits, required_fields
 

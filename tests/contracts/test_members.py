@@ -8,10 +8,10 @@ import re
 import pytest
 
 import chapter6.engine
+from chapter6.engine.data import Data
 from chapter6.engine.layers import Flatten
 from chapter6.engine.losses import Linear
 from chapter6.engine.measurements import Measurement
-from chapter6.engine.run import Data
 from chapter6.registry import Family, StudyError
 from engine.small import required_fields
 

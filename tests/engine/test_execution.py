@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chapter6.engine.data import Images, Noise
 from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute, problem_of
 from chapter6.engine.layers import Dense
@@ -14,7 +15,7 @@ from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import SGD
 from chapter6.engine.penalties import L2
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
-from chapter6.engine.run import Images, Noise, Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Bowl
 from chapter6.engine.training import Stage, train

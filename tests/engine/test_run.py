@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chapter6.engine.activations import ReLU, Sigmoid, Tanh
+from chapter6.engine.data import Images, Noise
 from chapter6.engine.initializers import He, Normal
 from chapter6.engine.layers import BatchNormalization, Dense, Dropout, Flatten
 from chapter6.engine.losses import Linear
@@ -15,7 +16,7 @@ from chapter6.engine.measurements import BatchLoss, DistinctUnits, Evaluation, P
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import SGD, Adam
 from chapter6.engine.penalties import L1, L2
-from chapter6.engine.run import Images, Noise, Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule
 from chapter6.engine.stages import EarlyStopping, Stage
 from chapter6.engine.surfaces import Bowl
 from chapter6.registry import StudyError, build, canonical, plain

@@ -83,7 +83,7 @@ UNUSED = {
     "docstrings": [
         ("engine/training.py", '"""The only training loop."""', '"""One training loop."""'),
         ("engine/parameters.py", '"""Number of scalars."""', '"""So many numbers."""'),
-        ("engine/run.py", '"""Where examples come from."""', '"""Their origin."""'),
+        ("engine/data.py", '"""Where examples come from."""', '"""Their origin."""'),
     ],
     "another optimizer": [("engine/optimizers.py", "class Adam(Optimizer):", "class Adam(Optimizer):\n    more = 1\n")],
     "another layer": [("engine/layers.py", "class Mask(", "class _Other: ...\n\n\nclass Mask(")],

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from chapter6.engine.data import Images
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
-from chapter6.engine.run import Images, Record, Run
+from chapter6.engine.run import Record, Run
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study import orders
 from chapter6.study.plan import Experiment, Study

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chapter6.analysis.claims import Claim
-from chapter6.engine.run import Images
+from chapter6.engine.data import Images
 from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, json_or_none, study_of
 from chapter6.jobs.locate import runs_in_mlflow

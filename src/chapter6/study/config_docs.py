@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from chapter6.analysis.checks import Check
 from chapter6.analysis.quantities import Target
 from chapter6.engine.activations import Activation
+from chapter6.engine.data import Data
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss
@@ -22,7 +23,7 @@ from chapter6.engine.measurements import Measurement
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.penalties import Penalty
-from chapter6.engine.run import Data, Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule
 from chapter6.engine.stages import EarlyStopping, Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.figures.recipes import Figure

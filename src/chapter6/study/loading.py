@@ -11,8 +11,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from chapter6.engine.data import Images
 from chapter6.engine.measurements import Evaluation
-from chapter6.engine.run import Images, Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule
 from chapter6.figures.base import Figure
 from chapter6.registry import StudyError, plain
 from chapter6.search.searches import Search

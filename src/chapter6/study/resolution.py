@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from chapter6.engine.data import Data, Images
 from chapter6.engine.layers import Layer
 from chapter6.engine.network import Perceptron
-from chapter6.engine.run import Data, Images, Run
+from chapter6.engine.run import Run
 from chapter6.engine.stages import Stage
 from chapter6.registry import StudyError, plain
 from chapter6.settings import addresses, key_among

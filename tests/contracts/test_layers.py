@@ -9,7 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chapter6.engine.activations import Activation
-from chapter6.engine.layers import BatchNormalization, Dropout, Layer
+from chapter6.engine.layers import Layer
+from chapter6.engine.masking import Dropout
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.parameters import Parameters
 from chapter6.registry import StudyError
 from engine.combinations import FORMS

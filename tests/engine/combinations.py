@@ -6,7 +6,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from chapter6.engine.activations import Activation
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.masking import Dropout
+from chapter6.engine.normalization import BatchNormalization
 
 PLACEMENTS = (None, "before", "after")
 FORMS = get_args(get_type_hints(Dropout)["form"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.layers import Dropout, Mask
+from chapter6.engine.masking import Dropout, Mask
 from chapter6.engine.network import Network
 from chapter6.engine.streams import Streams
 from engine.combinations import FORMS, layers

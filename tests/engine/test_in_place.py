@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from chapter6.engine.activations import Activation, Nonlinearity, ReLU, Sigmoid, Tanh
-from chapter6.engine.layers import BatchNormalization, BoundLayer, Dense, Dropout, Flatten
+from chapter6.engine.layers import BoundLayer, Dense, Flatten
+from chapter6.engine.masking import Dropout
 from chapter6.engine.network import Architecture, Network
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.streams import Streams
 from engine.combinations import every_combination, layers
 from engine.small import architecture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import Examples
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import (
     Activations,
     BatchLoss,
@@ -12,6 +12,7 @@ from chapter6.engine.measurements import (
     Misalignment,
     Position,
 )
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.stages import EarlyStopping
 from chapter6.engine.surfaces import Bowl

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from chapter6.engine.activations import Activation, ReLU, Tanh
 from chapter6.engine.examples import Examples
 from chapter6.engine.initializers import Initializer, Zeros
-from chapter6.engine.layers import BatchNormalization, Dense, Dropout, Flatten
+from chapter6.engine.layers import Dense, Flatten
+from chapter6.engine.masking import Dropout
 from chapter6.engine.network import Architecture, Network, Perceptron
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.streams import Streams
 from chapter6.registry import StudyError, build

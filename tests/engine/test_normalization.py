@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.layers import BatchNormalization
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.parameters import Slot
 from engine.combinations import normalized
 from engine.small import bound, network_problem

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from chapter6.engine.activations import Activation, Nonlinearity
 from chapter6.engine.examples import Examples
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import BoundDense, BoundLayer, Mask, Normalization
+from chapter6.engine.layers import BoundDense, BoundLayer
 from chapter6.engine.losses import SoftmaxCrossEntropy
+from chapter6.engine.masking import Mask
 from chapter6.engine.network import Network
+from chapter6.engine.normalization import Normalization
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.streams import Streams
 from engine.combinations import PLACEMENTS, every_combination, layers

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from chapter6.engine.activations import ReLU, Sigmoid, Tanh
 from chapter6.engine.data import Images, Noise
 from chapter6.engine.initializers import He, Normal
-from chapter6.engine.layers import BatchNormalization, Dense, Dropout, Flatten
+from chapter6.engine.layers import Dense, Flatten
 from chapter6.engine.losses import Linear
+from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import BatchLoss, DistinctUnits, Evaluation, Position
 from chapter6.engine.network import Perceptron
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Adam
 from chapter6.engine.penalties import L1, L2
 from chapter6.engine.run import Record, Run, Schedule

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import draw_indices
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Optimizer
 from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem
 from chapter6.engine.streams import Streams

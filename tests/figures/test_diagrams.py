@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from chapter6.engine.layers import BatchNormalization, Normalization, Place
+from chapter6.engine.layers import Place
+from chapter6.engine.normalization import BatchNormalization, Normalization
 from chapter6.engine.parameters import Parameters
 from chapter6.figures.diagrams import BatchNormGraph, BatchNormNetwork
 

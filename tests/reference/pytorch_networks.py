@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from chapter6.engine.activations import Activation
-from chapter6.engine.layers import BatchNormalization, Dense, Dropout
+from chapter6.engine.layers import Dense
+from chapter6.engine.masking import Dropout
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.streams import Streams
 from engine.small import gaussians, network_problem
 from reference.trajectories import UPDATES, drawn_masks

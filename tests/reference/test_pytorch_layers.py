@@ -5,8 +5,8 @@ import pytest
 
 from chapter6.engine.activations import Activation
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import Dropout
 from chapter6.engine.losses import SoftmaxCrossEntropy
+from chapter6.engine.masking import Dropout
 from chapter6.registry import build
 from engine.combinations import normalized
 from engine.small import watch

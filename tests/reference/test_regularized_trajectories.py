@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from chapter6.engine.examples import draw_indices
-from chapter6.engine.layers import Dropout
+from chapter6.engine.masking import Dropout
 from chapter6.engine.streams import Streams
 from engine.combinations import normalized
 from engine.small import affine_shapes, architecture, gaussians, network_problem, normal_draws, trained

@@ -86,7 +86,7 @@ UNUSED = {
         ("engine/data.py", '"""Where examples come from."""', '"""Their origin."""'),
     ],
     "another optimizer": [("engine/optimizers.py", "class Adam(Optimizer):", "class Adam(Optimizer):\n    more = 1\n")],
-    "another layer": [("engine/layers.py", "class Mask(", "class _Other: ...\n\n\nclass Mask(")],
+    "another layer": [("engine/masking.py", "class Mask(", "class _Other: ...\n\n\nclass Mask(")],
     "a figure": [("figures/sweeps.py", "", "\n\nMORE = 1\n")],
     "a job": [("jobs/train.py", "", "\n\nMORE = 1\n")],
 }

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -21,7 +21,7 @@ from numpy.random import Generator
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
 from chapter6.engine.parameters import Parameters, Slot
-from chapter6.registry import Count, Family, Positive, Share, StudyError
+from chapter6.registry import Count, Family, StudyError
 
 Shape = tuple[int, ...]  # of one example
 
@@ -90,6 +90,12 @@ class Layer(Family):
         """Return the layer at one batch size."""
 
 
+def refuse_unless_flat(shape: Shape) -> None:
+    """Raise StudyError where ``shape`` has more than one axis."""
+    if len(shape) != 1:
+        raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
+
+
 @dataclass(frozen=True)
 class Dense(Layer):
     """Affine map y = x W + b (section 5.6), W of shape (inputs, units)."""
@@ -100,8 +106,7 @@ class Dense(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """As many as it has units."""
-        if len(shape) != 1:
-            raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
+        refuse_unless_flat(shape)
         return (self.units,)
 
     def slots(self, name: str, shape: Shape) -> list[Slot]:
@@ -168,139 +173,3 @@ class BoundFlatten(BoundLayer):
     def backward(self, gradient: Array) -> Array:
         """Return a view in the input's shape."""
         return gradient.reshape(self._shape)
-
-
-@dataclass(frozen=True)
-class BatchNormalization(Layer, key="batch_normalization"):
-    """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167).
-
-    ``epsilon`` is the book's 10e-7. The running averages start at zero and move by (1 - momentum) a batch; the
-    running variance is the biased one of the batch. PyTorch's starts at one, takes the unbiased variance, n / (n - 1)
-    times this one, and calls 1 - momentum its momentum.
-    """
-
-    momentum: Share = 0.9
-    epsilon: Positive = 10e-7
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """The same."""
-        if len(shape) != 1:
-            raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
-        return shape
-
-    def slots(self, name: str, shape: Shape) -> list[Slot]:
-        """Return gamma, which starts at one, and beta, which starts at zero."""
-        return [Slot(f"gains/{name}", shape, 1.0), Slot(f"shifts/{name}", shape)]
-
-    def bind(self, place: Place) -> Normalization:
-        """Return the normalization."""
-        return Normalization(self, place)
-
-
-class Normalization(BoundLayer):
-    """y = gamma xhat + beta, xhat = (x - mean) / sqrt(var + epsilon) over the batch in training.
-
-    In evaluation mean and variance are the running averages.
-    """
-
-    def __init__(self, kind: BatchNormalization, place: Place) -> None:
-        self._kind = kind
-        self._learns = place.learns
-        self.gain, self.gain_gradient = place.views("gains")
-        self.shift, self.shift_gradient = place.views("shifts")
-        zeros, statistics = np.zeros_like(self.gain), place.parameters.statistics
-        self.running_mean = statistics.setdefault(f"mean/{place.name}", zeros.copy())
-        self.running_variance = statistics.setdefault(f"variance/{place.name}", zeros.copy())
-        self._normalized = place.buffer()
-        self._output = place.buffer()
-        self._ones = np.ones(place.batch_size, place.dtype)
-
-    def forward(self, x: Array, training: bool) -> Array:
-        """Normalize, scale and shift; in training also update the running averages."""
-        xhat = self._normalized
-        if training:
-            mean = (self._ones @ x) / len(x)
-            np.subtract(x, mean, out=xhat)
-            np.multiply(xhat, xhat, out=self._output)
-            variance: Array = (self._ones @ self._output) / len(x)
-            if self._learns:
-                self._update_running(mean, variance)
-        else:
-            np.subtract(x, self.running_mean, out=xhat)
-            variance = self.running_variance
-        self._inverse_std = 1 / np.sqrt(variance + self._kind.epsilon)
-        xhat *= self._inverse_std
-        np.multiply(xhat, self.gain, out=self._output)
-        self._output += self.shift
-        return self._output
-
-    def backward(self, gradient: Array) -> Array:
-        """Write the gradients of gamma and beta; return, in place, the gradient of the training pass's input.
-
-        dx = gamma / std * (dy - mean(dy) - xhat * mean(dy * xhat)), the means over the batch.
-        """
-        batch = len(gradient)
-        np.matmul(self._ones, gradient, out=self.shift_gradient)
-        np.multiply(gradient, self._normalized, out=self._output)
-        np.matmul(self._ones, self._output, out=self.gain_gradient)
-        np.multiply(self._normalized, self.gain_gradient / batch, out=self._output)
-        gradient -= self._output
-        gradient -= self.shift_gradient / batch
-        gradient *= self.gain * self._inverse_std
-        return gradient
-
-    def _update_running(self, mean: Array, variance: Array) -> None:
-        for running, current in ((self.running_mean, mean), (self.running_variance, variance)):
-            running *= self._kind.momentum
-            running += (1 - self._kind.momentum) * current
-
-
-@dataclass(frozen=True)
-class Dropout(Layer):
-    """Switch units off at random in training (section 6.4.3; Srivastava et al. 2014).
-
-    ``standard`` is the book's form: unscaled in training, multiplied by 1 - ratio in evaluation. ``inverted`` is
-    today's, PyTorch's too: divided by 1 - ratio in training, untouched in evaluation.
-    """
-
-    ratio: Share = 0.5
-    form: Literal["standard", "inverted"] = "standard"
-
-    @property
-    def training_scale(self) -> float:
-        """What the units that stay on are multiplied by in training."""
-        return 1 / (1 - self.ratio) if self.form == "inverted" else 1.0
-
-    @property
-    def evaluation_scale(self) -> float:
-        """What all units are multiplied by in evaluation."""
-        return 1.0 if self.form == "inverted" else 1 - self.ratio
-
-    def bind(self, place: Place) -> Mask:
-        """Return the mask."""
-        return Mask(self, place)
-
-
-class Mask(BoundLayer):
-    """Dropout at work: a fresh mask for each training pass."""
-
-    def __init__(self, kind: Dropout, place: Place) -> None:
-        self._kind = kind
-        self._rng = place.rng()
-        self._output, self._scales = place.buffer(), place.buffer()
-        self._draw = np.empty(self._output.shape, np.float32)
-
-    def forward(self, x: Array, training: bool) -> Array:
-        """Multiply by the mask, or by the evaluation scale."""
-        if not training:
-            return np.multiply(x, self._kind.evaluation_scale, out=self._output)
-        assert self._rng is not None, "a network that trains with dropout needs random streams"
-        self._rng.random(out=self._draw, dtype=np.float32)
-        np.copyto(self._scales, self._draw >= self._kind.ratio)
-        self._scales *= self._kind.training_scale
-        return np.multiply(x, self._scales, out=self._output)
-
-    def backward(self, gradient: Array) -> Array:
-        """Pass the gradient where the mask was on."""
-        gradient *= self._scales
-        return gradient

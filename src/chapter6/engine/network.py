@@ -12,8 +12,10 @@ from numpy.typing import DTypeLike, NDArray
 from chapter6.engine.activations import Activation, Nonlinearity, ReLU
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
-from chapter6.engine.layers import BatchNormalization, BoundLayer, Dense, Dropout, Flatten, Layer, Place, Shape
+from chapter6.engine.layers import BoundLayer, Dense, Flatten, Layer, Place, Shape
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
+from chapter6.engine.masking import Dropout
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.parameters import Parameters, Slot
 from chapter6.engine.streams import Streams
 from chapter6.registry import Count, Index, StudyError

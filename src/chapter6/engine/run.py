@@ -14,10 +14,11 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 
 from chapter6.engine.data import Data, Images
-from chapter6.engine.layers import BatchNormalization, Layer
+from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
 from chapter6.engine.measurements import BatchLoss, Measurement
 from chapter6.engine.network import Architecture
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
 from chapter6.engine.stages import Stage

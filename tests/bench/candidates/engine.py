@@ -27,9 +27,10 @@ from chapter6.data.mnist import Dataset
 from chapter6.engine.data import Images
 from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import BatchLoss
 from chapter6.engine.network import Architecture, Perceptron
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Adam, Momentum, Optimizer
 from chapter6.engine.problems import NetworkProblem
 from chapter6.engine.run import Record, Run, Schedule

@@ -1,0 +1,63 @@
+"""Layers that switch parts of a network off at random in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from chapter6.engine.arrays import Array
+from chapter6.engine.layers import BoundLayer, Layer, Place
+from chapter6.registry import Share
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Switch units off at random in training (section 6.4.3; Srivastava et al. 2014).
+
+    ``standard`` is the book's form: unscaled in training, multiplied by 1 - ratio in evaluation. ``inverted`` is
+    today's, PyTorch's too: divided by 1 - ratio in training, untouched in evaluation.
+    """
+
+    ratio: Share = 0.5
+    form: Literal["standard", "inverted"] = "standard"
+
+    @property
+    def training_scale(self) -> float:
+        """What the units that stay on are multiplied by in training."""
+        return 1 / (1 - self.ratio) if self.form == "inverted" else 1.0
+
+    @property
+    def evaluation_scale(self) -> float:
+        """What all units are multiplied by in evaluation."""
+        return 1.0 if self.form == "inverted" else 1 - self.ratio
+
+    def bind(self, place: Place) -> Mask:
+        """Return the mask."""
+        return Mask(self, place)
+
+
+class Mask(BoundLayer):
+    """Dropout at work: a fresh mask for each training pass."""
+
+    def __init__(self, kind: Dropout, place: Place) -> None:
+        self._kind = kind
+        self._rng = place.rng()
+        self._output, self._scales = place.buffer(), place.buffer()
+        self._draw = np.empty(self._output.shape, np.float32)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Multiply by the mask, or by the evaluation scale."""
+        if not training:
+            return np.multiply(x, self._kind.evaluation_scale, out=self._output)
+        assert self._rng is not None, "a network that trains with dropout needs random streams"
+        self._rng.random(out=self._draw, dtype=np.float32)
+        np.copyto(self._scales, self._draw >= self._kind.ratio)
+        self._scales *= self._kind.training_scale
+        return np.multiply(x, self._scales, out=self._output)
+
+    def backward(self, gradient: Array) -> Array:
+        """Pass the gradient where the mask was on."""
+        gradient *= self._scales
+        return gradient

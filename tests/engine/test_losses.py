@@ -80,6 +80,25 @@ def test_the_loss_at_extreme_logits_is_their_distance(dtype):
 
 
 @both_types
+def test_the_cross_entropy_of_a_distribution_is_the_mean_of_its_labels_losses(dtype):
+    """Two classes mixed by 0.3 and 0.7, as mixup does (Zhang et al., arXiv:1710.09412)."""
+    logits = np.random.default_rng(0).standard_normal((4, 3)).astype(dtype)
+    labels, others = np.array([0, 1, 2, 0]), np.array([1, 1, 0, 2])
+    mixed = 0.3 * np.eye(3)[labels] + 0.7 * np.eye(3)[others]
+    loss = cross_entropy(logits)
+    expected = 0.3 * loss.value(logits, labels) + 0.7 * loss.value(logits, others)
+    assert loss.value(logits, mixed) == pytest.approx(expected, rel=float(4 * np.finfo(dtype).eps))
+
+
+@both_types
+def test_the_loss_of_a_distribution_at_extreme_logits_is_finite(dtype):
+    logits = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+    value, gradient = cross_entropy(logits).value_and_gradient(logits, np.full((2, 2), 0.5))
+    assert value == 1e4
+    np.testing.assert_array_equal(gradient, [[0.25, -0.25], [-0.25, 0.25]])
+
+
+@both_types
 def test_equal_logits_cost_the_logarithm_of_the_classes(dtype):
     logits = np.full((4, 10), 3, dtype)
     assert cross_entropy(logits).value(logits, np.arange(4)) == pytest.approx(np.log(10), rel=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,9 @@ class BoundLoss:
 
 @dataclass(frozen=True)
 class Loss(Family):
-    """What is minimized, a mean over the examples of a batch."""
+    """What is minimized, a mean over the examples of a batch; some take distributions over the classes for labels."""
+
+    takes_distributions: ClassVar[bool] = False
 
     @abstractmethod
     def bind(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> BoundLoss:
@@ -43,7 +45,9 @@ class Loss(Family):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss, key="softmax_cross_entropy"):
-    """Mean cross-entropy of softmax(outputs), for class labels (section 4.2.4)."""
+    """Mean cross-entropy of softmax(outputs), for class labels (section 4.2.4) or distributions over the classes."""
+
+    takes_distributions: ClassVar[bool] = True
 
     def bind(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> BoundCrossEntropy:
         """Return the loss at one batch size."""
@@ -66,9 +70,9 @@ class Linear(Loss):
 class BoundCrossEntropy(BoundLoss):
     """Mean cross-entropy of softmax(logits) over a batch, with its gradient.
 
-    Targets are integer labels (batch,). Logits are shifted by their row maximum and the logarithm is taken of
-    the sum, so the loss is finite for any finite logits. Inside, classes come first: NumPy reduces over the first
-    axis several times as fast as over a short last one.
+    Targets are integer labels (batch,) or distributions (batch, classes), rows that sum to one. Logits are shifted by
+    their row maximum and the logarithm is taken of the sum, so the loss is finite for any finite logits. Inside,
+    classes come first: NumPy reduces over the first axis several times as fast as over a short last one.
     """
 
     def __init__(self, batch_size: int, width: int, dtype: np.dtype[np.floating]) -> None:
@@ -76,27 +80,31 @@ class BoundCrossEntropy(BoundLoss):
         self._examples = np.arange(batch_size)
 
     def value(self, outputs: Array, targets: NDArray[Any]) -> float:
-        """Return the mean of log(sum(exp(logits))) - logit of the label."""
+        """Return the mean of log(sum(exp(logits))) - logit of the label, or its mean under the distribution."""
         return self._exponentiate(outputs, targets)[0]
 
     def value_and_gradient(self, outputs: Array, targets: NDArray[Any]) -> tuple[float, Array]:
-        """Return the mean loss and (softmax - one-hot) / batch."""
+        """Return the mean loss and (softmax - target) / batch, a label being one-hot."""
         loss, sums = self._exponentiate(outputs, targets)
         gradient = self._by_class
-        gradient[targets, self._examples] -= sums
+        if targets.ndim == 1:
+            gradient[targets, self._examples] -= sums
+        else:
+            gradient -= targets.T * sums
         sums *= len(sums)
         gradient /= sums
         return loss, gradient.T
 
-    def _exponentiate(self, logits: Array, labels: NDArray[Any]) -> tuple[float, Array]:
+    def _exponentiate(self, logits: Array, targets: NDArray[Any]) -> tuple[float, Array]:
         """Leave exp(logits - maximum) by class; return the mean loss and the sums over the classes."""
         powers = self._by_class
         np.copyto(powers, logits.T)
         powers -= powers.max(axis=0)
-        of_labels = powers[labels, self._examples]
+        are_labels = targets.ndim == 1
+        of_targets = powers[targets, self._examples] if are_labels else (powers * targets.T).sum(axis=0)
         np.exp(powers, out=powers)
         sums: Array = powers.sum(axis=0)
-        return float((np.log(sums) - of_labels).sum() / len(sums)), sums
+        return float((np.log(sums) - of_targets).sum() / len(sums)), sums
 
 
 class BoundLinear(BoundLoss):

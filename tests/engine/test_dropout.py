@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.masking import Dropout, Mask
+from chapter6.engine.masking import Dropout, Mask, draw_kept
 from chapter6.engine.network import Network
 from chapter6.engine.streams import Streams
 from engine.combinations import FORMS, layers
@@ -60,6 +60,23 @@ def test_evaluation_is_the_mean_of_training(form, ratio):
     assert trained == pytest.approx(
         layer.forward(x, training=False).mean(), rel=5 * np.sqrt(ratio / (1 - ratio)) / 1000
     )
+
+
+@given(st.floats(0, 1), st.integers(0, 10**6))
+@example(0.0, 0)
+@example(1.0, 0)
+@example(float(np.nextafter(np.float32(0.5), 1)), 0)
+def test_masks_are_those_of_uniform_numbers(ratio, seed):
+    """Pass after pass, as the published results drew them."""
+    drawn, expected = Streams(seed, 0)("dropout"), Streams(seed, 0)("dropout")
+    for _ in range(3):
+        uniform = expected.random((4, 25), np.float32)
+        np.testing.assert_array_equal(draw_kept(drawn, (4, 25), ratio), uniform >= ratio)
+
+
+def test_an_odd_number_of_units_has_a_whole_mask():
+    kept = draw_kept(Streams(6, 0)("dropout"), (3, 3), 0.5)
+    np.testing.assert_array_equal(kept, Streams(6, 0)("dropout").random((3, 3), np.float32) >= 0.5)
 
 
 @every_form
@@ -118,22 +135,23 @@ def test_float32_is_scaled_in_float32_into_one_buffer(form):
 
 
 class Drawing:
-    """A generator whose every number is the same."""
+    """A generator, and its source of bits, whose every number is the same."""
 
     def __init__(self, number):
-        self.number = number
+        self.half = int(number * 2**32)
+        self.bit_generator = self
 
-    def random(self, out, dtype):
-        out[...] = self.number
+    def random_raw(self, count):
+        return np.full(count, self.half << 32 | self.half, np.uint64)
 
 
 @every_form
-@pytest.mark.parametrize("ratio", [0.0, 0.5])
-def test_a_unit_whose_number_equals_the_ratio_stays_on(form, ratio):
+@pytest.mark.parametrize(("ratio", "number", "is_on"), [(0.0, 0.0, True), (0.5, 0.5, True), (0.5, 0.5 - 2**-32, False)])
+def test_a_unit_whose_number_equals_the_ratio_stays_on(form, ratio, number, is_on):
     """Numbers lie in [0, 1), so that a ratio of zero switches nothing off."""
     kind = Dropout(ratio, form)
-    layer = kind.bind(replace(place(kind, 2, (3,)), rng=lambda: Drawing(ratio)))
-    assert layer.forward(np.ones((2, 3)), training=True).all()
+    layer = kind.bind(replace(place(kind, 2, (3,)), rng=lambda: Drawing(number)))
+    assert (layer.forward(np.ones((2, 3)), training=True) > 0).all() == is_on
 
 
 def test_training_needs_random_numbers():

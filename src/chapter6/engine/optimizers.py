@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -133,36 +134,35 @@ class Adam(Optimizer):
 
     m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g*g, and with the bias correction folded into
     eta_t = eta sqrt(1 - beta2^t) / (1 - beta1^t): W <- W - eta_t m / (sqrt(v) + epsilon). The paper's algorithm 1,
-    and PyTorch, add epsilon after the correction: theirs is this one's over sqrt(1 - beta2^t).
+    and PyTorch, add epsilon after the correction: theirs is this one's over sqrt(1 - beta2^t). What is kept are
+    m / (1 - beta1) and v / (1 - beta2).
     """
 
     learning_rate: Positive = 0.001
     beta1: Share = 0.9
     beta2: Share = 0.999
     epsilon: Positive = 1e-7
-    slots: ClassVar[Sequence[str]] = ("mean", "squares", "scratch")
+    slots: ClassVar[Sequence[str]] = ("gradients", "squares")
 
     def step(self, weights: Array, gradient: Array, state: State, t: int) -> None:
         """Move along the running mean, scaled by the root of the running mean of squares."""
-        mean, squares, scratch = state["mean"], state["squares"], state["scratch"]
-        np.multiply(gradient, gradient, out=scratch)
-        scratch -= squares
-        scratch *= 1 - self.beta2
-        squares += scratch
-        gradient -= mean
-        gradient *= 1 - self.beta1
-        mean += gradient
-        rate = self.learning_rate * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
-        np.copyto(gradient, mean)
-        _subtract_scaled(weights, gradient, squares, scratch, float(rate), self.epsilon)
+        gradients, squares = state["gradients"], state["squares"]
+        gradients *= self.beta1
+        gradients += gradient
+        gradient *= gradient
+        squares *= self.beta2
+        squares += gradient
+        unit = sqrt(1 - self.beta2)
+        rate = self.learning_rate * sqrt(1 - self.beta2**t) / (1 - self.beta1**t) * (1 - self.beta1) / unit
+        _subtract_scaled(weights, gradients, squares, gradient, rate, self.epsilon / unit)
 
 
 def _subtract_scaled(
-    weights: Array, gradient: Array, squares: Array, scratch: Array, rate: float, epsilon: float
+    weights: Array, direction: Array, squares: Array, scratch: Array, rate: float, epsilon: float
 ) -> None:
-    """W <- W - rate g / (sqrt(h) + epsilon); overwrites ``gradient`` and ``scratch``."""
+    """W <- W - rate d / (sqrt(h) + epsilon); overwrites ``scratch``."""
     np.sqrt(squares, out=scratch)
     scratch += epsilon
-    gradient /= scratch
-    gradient *= rate
-    weights -= gradient
+    np.divide(direction, scratch, out=scratch)
+    scratch *= rate
+    weights -= scratch

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from chapter6.analysis.tables import SETTING_COLUMNS, Described, Level, settings_table, summary_table
+from chapter6.analysis.tables import SETTING_COLUMNS, Described, Level, curves_table, settings_table, summary_table
 
 SGD = Level("", "sgd", "sgd", "")
 RATE = Level("rate", 0.1, "rate-0.1", "a tenth")
@@ -54,3 +54,29 @@ def test_the_summary_holds_last_values_with_their_interval():
     np.testing.assert_allclose(summary.loc["a", ["mean", "low", "high"]].astype(float), [14 / 3, low, high])
     assert summary.loc["b", ["mean", "step", "replicates"]].tolist() == [14.0, 2, 1]
     assert summary.loc["b", ["low", "high"]].isna().all()
+
+
+def test_every_finite_number_of_a_curve_is_a_row_and_histograms_are_none():
+    record = {"experiment": "x", "variant": "a", "replicate": 0}
+    losses = np.array([0, 10, 20]), np.array([0.5, np.inf, 0.25])
+    histogram = np.array([0]), np.ones((1, 4))
+    later = np.array([20]), np.array([0.75])
+    table = curves_table(
+        [
+            (record, {("batch", "loss"): losses, ("train", "activation_histogram"): histogram}),
+            (
+                record | {"replicate": 1},
+                {("batch", "loss"): (later[0], later[1] * np.nan), ("test", "accuracy"): later},
+            ),
+        ]
+    )
+    rows = [
+        ("x", "a", 0, 0, "batch", "loss", 0.5),
+        ("x", "a", 0, 20, "batch", "loss", 0.25),
+        ("x", "a", 1, 20, "test", "accuracy", 0.75),
+    ]
+    assert list(table.itertuples(index=False, name=None)) == rows
+
+
+def test_without_curves_the_table_has_its_columns_and_no_row():
+    assert list(curves_table([])) == ["experiment", "variant", "replicate", "step", "split", "metric", "value"]

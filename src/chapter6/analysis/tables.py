@@ -70,18 +70,20 @@ def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    parts = []
+    names: list[dict[str, Any]] = []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
     for record, curves in runs:
         for (split, metric), (steps, values) in curves.items():
-            if values.ndim > 1:
-                continue
-            part = pd.DataFrame({"step": steps, "value": values})
-            part = part[np.isfinite(part["value"])]
-            parts.append(part.assign(**_names(record), split=split, metric=metric))
+            if values.ndim == 1:
+                is_finite = np.isfinite(values)
+                names.append(_names(record) | {"split": split, "metric": metric})
+                parts.append((steps[is_finite], values[is_finite]))
     if not parts:
         return pd.DataFrame(columns=CURVE_COLUMNS)
-    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return table.loc[:, [*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
+    curve_of_row = np.repeat(np.arange(len(parts)), [len(steps) for steps, _ in parts])
+    table = pd.DataFrame(names).take(curve_of_row).reset_index(drop=True)
+    table["step"], table["value"] = map(np.concatenate, zip(*parts, strict=True))
+    return table[[*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
 
 
 def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:

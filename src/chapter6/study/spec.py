@@ -180,7 +180,7 @@ class StudyConfig:
     replicates: Count = said("independent seeds of a variant, where its experiment does not say", default=10)
     replicates_per_job: Count = said("how many of them one job trains; results do not depend on it", default=10)
     runs_per_job: Count = said(
-        "a job trains several variants of an experiment while they are no more runs than this", default=20
+        "a job trains several variants of an experiment while they are no more runs than this", default=10
     )
     preset: str = said("which of the presets is in force", default="full")
     presets: Mapping[Identifier, PresetSpec] = said("budgets by name", default_factory=lambda: {"full": PresetSpec()})

@@ -25,4 +25,4 @@ CANDIDATES = {
         Candidate("textbook", "textbook", "book", slow=True),
     )
 }
-PEERS = ("torch-eager", "torch-compiled", "jax", "textbook")
+FRAMEWORKS = tuple(name for name, candidate in CANDIDATES.items() if candidate.needs)

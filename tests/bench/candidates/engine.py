@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from bench.sessions import Offer, Session
 from bench.work import (
@@ -133,7 +134,8 @@ class Candidate(Offer):
     def __init__(self, data: str) -> None:
         self._dataset = read_data(data)
         blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        self.versions = {"numpy": np.__version__, blas["name"]: blas["version"]}
+        kernel = next(library["architecture"] for library in threadpool_info() if "architecture" in library)
+        self.versions = {"numpy": np.__version__, blas["name"]: blas["version"], f"{blas['name']}'s kernel": kernel}
 
     def forms(self, task: str) -> Sequence[str]:
         return ("evaluate" if TASKS[task].evaluates else "train",)

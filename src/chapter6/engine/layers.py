@@ -139,7 +139,7 @@ class BoundDense(BoundLayer):
     def backward(self, gradient: Array) -> Array | None:
         """Write both parameter gradients; skip the input's where nobody needs it."""
         np.matmul(self._input.T, gradient, out=self.weights_gradient)
-        np.matmul(self._ones, gradient, out=self.biases_gradient)
+        np.dot(self._ones, gradient, out=self.biases_gradient)
         if self._input_gradient is None:
             return None
         return np.matmul(gradient, self.weights.T, out=self._input_gradient)

@@ -20,7 +20,7 @@ from engine.small import digits
 UPDATES = 20
 PARTS = {"batch_normalization": {"batch_normalization": BatchNormalization()}, "dropout": {"dropout": Dropout(0.2)}}
 CALM = {"rmsprop": RMSProp(0.001)}  # at its default the first steps are so long that rounding grows
-PENALTIES = {"l2": (L2(0.1),)}
+PENALTIES = {"l2": (L2(0.001),)}
 LOSS_OF_THE_LAST_UPDATE = {
     "sgd": 2.29028273,
     "momentum": 2.19563127,
@@ -30,7 +30,7 @@ LOSS_OF_THE_LAST_UPDATE = {
     "adam": 1.80001962,
     "batch_normalization": 0.99443543,
     "dropout": 2.28593826,
-    "l2": 30.2234866,
+    "l2": 2.55627450,
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Target
+from chapter6.analysis.quantities import Curve, Quantity, Target, summarized
 from chapter6.analysis.runs import budgets, metrics_like, readings, times
 from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.registry import StudyError
@@ -48,9 +48,9 @@ def test_summaries_of_place_move_with_the_curve_and_those_of_change_do_not(value
     steps = np.arange(float(len(values)))
     curve, moved = Curve(steps, np.array(values)), Curve(steps, np.array(values) + shift)
     for name in ("last", "first", "mean", "median", "minimum", "maximum"):
-        assert SUMMARIES[name](moved) == pytest.approx(SUMMARIES[name](curve) + shift, abs=1e-9)
-    variation = SUMMARIES["total_variation"]
-    assert variation(moved) == pytest.approx(variation(curve), abs=1e-9)
+        assert summarized(name, moved) == pytest.approx(summarized(name, curve) + shift, abs=1e-9)
+    variations = [summarized("total_variation", each) for each in (moved, curve)]
+    assert variations[0] == pytest.approx(variations[1], abs=1e-9)
 
 
 def test_the_gap_is_taken_where_train_was_recorded_and_test_is_interpolated_never_extrapolated():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 import numpy as np
 
 from chapter6.analysis.comparisons import (
     Comparison,
+    Demand,
+    Numbers,
     Part,
     Range,
-    claimed_range,
+    Scale,
     judge_each,
     judge_family,
     sampled,
@@ -20,7 +23,7 @@ from chapter6.analysis.comparisons import (
 from chapter6.analysis.quantities import Quantity, Summary, Target
 from chapter6.analysis.runs import Tables
 from chapter6.analysis.variant_data import VariantData, names
-from chapter6.intervals import CONFIDENCE, Direction
+from chapter6.intervals import Direction
 from chapter6.metrics import Split
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
@@ -32,11 +35,7 @@ class Fields:
     """Base of what has fields of a check: each looks at its own when a check is built."""
 
     def __post_init__(self) -> None:
-        """Build targets that are still plain mappings (as YAML has them)."""
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(value, dict):
-                object.__setattr__(self, field.name, Target(**value))
+        """Each group of fields looks at its own and passes on to the next."""
 
     def refuse(self, message: str) -> NoReturn:
         """Stop, naming the kind of check."""
@@ -94,10 +93,24 @@ class Check(Fields, Family):
         missing = max(self.needs or 1, 1) - len(found)
         return found + [self.blank()] * missing
 
-    def evaluate(self, tables: Tables, confidence: float = CONFIDENCE) -> list[Part]:
+    def evaluate(self, tables: Tables) -> list[Part]:
         """Return every part with its verdict; `deciding` tells which of them decides."""
         judged = judge_each if self.needs is None else judge_family
-        return judged(self.asked(tables), confidence)
+        return judged(self.asked(tables))
+
+    def demand(self, claimed: Range, margin: float, scale: Scale = "value") -> Demand:
+        """That a number lies in a range."""
+        return Demand(claimed, margin, scale, self.exact)
+
+    def beyond(self, direction: Direction, margin: float, scale: Scale = "difference") -> Demand:
+        """That a difference or ratio is greater (less) by more than the margin.
+
+        A margin on a difference is an amount (0: any; negative: not worse by so much), on a ratio a factor (1:
+        any; 2: more than twice, or less than half).
+        """
+        if direction == "greater":
+            return self.demand(Range(least=margin), margin, scale)
+        return self.demand(Range(most=1 / margin if scale == "ratio" else -margin), margin, scale)
 
     def blank(self) -> Comparison:
         """A comparison without data."""
@@ -135,9 +148,9 @@ class Measured(Fields):
         """The number, as a quantity."""
         return Quantity(self.metric, self.split, self.summary, self.first_step, self.last_step, self.when)
 
-    def quantities(self, data: VariantData) -> list[Quantity]:
-        """The quantity of each layer where the metric is a pattern, else the one."""
-        return data.each_layer(self.quantity)
+    def numbers(self, data: VariantData, variants: Iterable[str]) -> list[Numbers]:
+        """The quantity of the variants: one for each layer where the metric is a pattern."""
+        return [Numbers.of(data, quantity, variants) for quantity in data.each_layer(self.quantity)]
 
     def metrics_named(self) -> set[tuple[str, str]]:
         """Return what the tables must hold for the quantity."""
@@ -185,11 +198,6 @@ class Compared(Fields):
         if self.margin is not None:
             return self.margin
         return 1.0 if self.scale == "ratio" else 0.0
-
-    @property
-    def claimed(self) -> Range:
-        """The range in which the difference or ratio should lie."""
-        return claimed_range(self.direction, self.amount, self.scale)
 
 
 @dataclass(frozen=True, kw_only=True)

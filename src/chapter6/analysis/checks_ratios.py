@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Range, compared, pair, single
+from chapter6.analysis.comparisons import Comparison, Numbers, Range, compared
 from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Readings, budgets, times
 from chapter6.analysis.variant_data import VariantData, aligned
@@ -43,7 +43,6 @@ class LayerRatio(Check, key="layer_ratio"):
             self.refuse(f"metric: {self.metric!r} does not fit: write a positive metric, without its layer")
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric at both layers."""
         layers = (self._at(self.layer), self._at(self.reference))
         return {pair for quantity in layers for pair in quantity.recorded}
 
@@ -55,26 +54,25 @@ class LayerRatio(Check, key="layer_ratio"):
         return Range(most=self.below) if self.below is not None else Range(least=self.above or 0.0)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a variant and layer."""
         variants, reference = data.expand(self.variants), self._at(self.reference)
         below = data.readings(reference, variants)
-        layers = [layer for layer in data.each_layer(self._at(self.layer)) if layer != reference]
+        layers = [Numbers.of(data, layer, variants) for layer in data.each_layer(self._at(self.layer))]
         return [
-            self._ratio(data, variant, layer, data.readings(layer, [variant]), below)
-            for layer in layers
+            self._ratio(numbers, variant, below)
+            for numbers in layers
+            if numbers.quantity != reference
             for variant in variants
         ]
 
     def _at(self, layer: str) -> Quantity:
         return Quantity(f"{self.metric}/{layer}", self.split)
 
-    def _ratio(self, data: VariantData, variant: str, layer: Quantity, upper: Readings, lower: Readings) -> Comparison:
-        a, b = aligned({"layer": upper.get(variant, {}), "reference": lower.get(variant, {})}, "layer", "reference")
-        margin = getattr(self, self.one_of("above", "below", "within"))
-        whole = single(data, upper, layer, variant, self.claimed, margin, "log")
-        quantity = f"{whole.quantity} relative to {self.reference.replace('-', ' ')}"
-        measure = compared(a, b, "ratio", self.exact)
-        return replace(whole, measure=measure, quantity=quantity, scale="ratio", unit="")
+    def _ratio(self, numbers: Numbers, variant: str, reference: Readings) -> Comparison:
+        of_layer, of_reference = (values.get(variant, {}) for values in (numbers.values, reference))
+        a, b = aligned({"layer": of_layer, "reference": of_reference}, "layer", "reference")
+        demand = self.demand(self.claimed, getattr(self, self.one_of("above", "below", "within")), "ratio")
+        quantity = f"{numbers.quantity} relative to {self.reference.replace('-', ' ')}"
+        return replace(numbers.single(demand, variant), measure=compared(demand, a, b), quantity=quantity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,42 +103,24 @@ class TimeToTarget(Check, key="time_to_target"):
         return Target(metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most)
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the target's metric."""
         return self.target.quantity.recorded
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a pair."""
         pairs, involved = each_pair(data, self.sooner, self.than, self.each)
-        taken = times(data.tables, self.target, involved)
+        taken = Numbers(data, self.target.quantity, times(data.tables, self.target, involved))
         limits = budgets(data.tables, self.target, involved)
-        return [self._ratio(data, sides, where, taken, limits) for sides, where in pairs]
+        return [self._ratio(taken, sides, where, limits) for sides, where in pairs]
 
-    def _ratio(
-        self,
-        data: VariantData,
-        sides: tuple[str, str],
-        where: str,
-        taken: Readings,
-        limits: dict[str, float],
-    ) -> Comparison:
-        a, b = aligned(taken, *sides)
+    def _ratio(self, taken: Numbers, sides: tuple[str, str], where: str, limits: dict[str, float]) -> Comparison:
+        a, b = aligned(taken.values, *sides)
         limit = min((limits[side] for side in sides if side in limits), default=math.inf)
 
         def measure(confidence: float) -> Interval:
             return censored_ratio(a, b, limit, confidence)
 
-        whole = pair(
-            data,
-            taken,
-            self.target.quantity,
-            sides,
-            Range(most=1 / self.margin),
-            self.margin,
-            "ratio",
-            where,
-        )
+        whole = taken.pair(self.beyond("less", self.margin, "ratio"), sides, where)
         never = [
-            f"{data.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
+            f"{taken.data.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
             for side, values in zip(sides, (a, b), strict=True)
             if np.isinf(values).any()
         ]

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Range, pair, sampled, single
-from chapter6.analysis.quantities import Quantity, Target
+from chapter6.analysis.comparisons import Comparison, Numbers, Range, sampled
+from chapter6.analysis.quantities import Target
 from chapter6.analysis.runs import Readings
 from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.metrics import Transform
@@ -36,21 +36,17 @@ class Ordering(Measured, Compared, Check):
             self.refuse(f"{self.metric} may be negative, so a ratio does not fit it")
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return what the numbers need, and what tells whether a variant learned."""
         return super().metrics_named() | (self.learned.quantity.recorded if self.learned else set())
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a pair and layer."""
         pairs, involved = each_pair(data, self.subjects, self.than, self.each)
         levels = data.readings(self.learned.quantity, involved) if self.learned else {}
-        found = []
-        for quantity in self.quantities(data):
-            values = data.readings(quantity, involved)
-            for sides, where in pairs:
-                claim = (self.claimed, self.amount, self.scale)
-                comparison = pair(data, values, quantity, sides, *claim, where, self.exact)
-                found.append(self._with_outcome(comparison, levels))
-        return found
+        demand = self.beyond(self.direction, self.amount, self.scale)
+        return [
+            self._with_outcome(numbers.pair(demand, sides, where), levels)
+            for numbers in self.numbers(data, involved)
+            for sides, where in pairs
+        ]
 
     def _with_outcome(self, comparison: Comparison, levels: Readings) -> Comparison:
         seen = np.array([value for name in comparison.variants for value in levels.get(name, {}).values()])
@@ -84,12 +80,10 @@ class Level(Measured, Bounded, Check):
         return self.transform or self.quantity.transform
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a variant and layer."""
-        variants, how = data.expand(self.variants), (self.scale_of_interval, self.images, self.exact)
+        variants, demand = data.expand(self.variants), self.demand(self.claimed, self.level)
         return [
-            single(data, values, quantity, variant, self.claimed, self.level, *how)
-            for quantity in self.quantities(data)
-            for values in [data.readings(quantity, variants)]
+            numbers.single(demand, variant, self.scale_of_interval, self.images)
+            for numbers in self.numbers(data, variants)
             for variant in variants
         ]
 
@@ -115,24 +109,18 @@ class Equivalence(Measured, Check):
         self.refuse_points(self.margin)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a pair (or variant) and layer."""
         middle = self.constant or 0.0
-        claim = (Range(middle - self.margin, middle + self.margin, closed=True), self.margin)
+        claimed = Range(middle - self.margin, middle + self.margin, closed=True)
         if self.than is None:
-            variants = data.expand(self.variants)
+            variants, demand = data.expand(self.variants), self.demand(claimed, self.margin)
             return [
-                single(data, values, quantity, name, *claim, quantity.transform, self.images, self.exact)
-                for quantity in self.quantities(data)
-                for values in [data.readings(quantity, variants)]
-                for name in variants
+                numbers.single(demand, variant, numbers.quantity.transform, self.images)
+                for numbers in self.numbers(data, variants)
+                for variant in variants
             ]
         pairs, involved = each_pair(data, self.variants, self.than, self.each)
-        return [
-            pair(data, values, quantity, sides, *claim, "difference", where, self.exact)
-            for quantity in self.quantities(data)
-            for values in [data.readings(quantity, involved)]
-            for sides, where in pairs
-        ]
+        demand = self.demand(claimed, self.margin, "difference")
+        return [numbers.pair(demand, *each) for numbers in self.numbers(data, involved) for each in pairs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,26 +139,12 @@ class Interaction(Measured, Check):
         self.refuse_points(self.margin)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a layer, as a rule one."""
-        involved = (*self.larger, *self.than)
-        return [
-            self._difference(data, quantity, involved, data.readings(quantity, involved))
-            for quantity in self.quantities(data)
-        ]
+        return [self._difference(numbers) for numbers in self.numbers(data, (*self.larger, *self.than))]
 
-    def _difference(
-        self, data: VariantData, quantity: Quantity, involved: tuple[str, ...], values: Readings
-    ) -> Comparison:
-        a, b, c, d = aligned(values, *involved)
-        first, second, third, fourth = (data.label(name) for name in involved)
-        return Comparison(
-            measure=sampled((a - b) - (c - d), certain=self.exact),
-            claimed=Range(least=self.margin),
-            margin=self.margin,
-            quantity=f"{quantity}, what {first} has over {second} less what {third} has over {fourth}",
-            metric=quantity.metric,
-            subject="",
-            scale="difference",
-            unit=quantity.unit,
-            **data.behind(involved, values),
-        )
+    def _difference(self, numbers: Numbers) -> Comparison:
+        involved = (*self.larger, *self.than)
+        a, b, c, d = aligned(numbers.values, *involved)
+        first, second, third, fourth = (numbers.data.label(name) for name in involved)
+        measured = f"{numbers.quantity}, what {first} has over {second} less what {third} has over {fourth}"
+        measure = sampled((a - b) - (c - d), certain=self.exact)
+        return numbers.comparison(self.beyond("greater", self.margin), measure, involved, quantity=measured)

@@ -7,17 +7,17 @@ A replicate of a search is a whole search, so each gives one number. Whether one
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
-from chapter6.analysis.comparisons import Comparison, Range, claimed_range, compared, sampled
+from chapter6.analysis.comparisons import Comparison, Demand, Numbers, compared, sampled
 from chapter6.analysis.runs import read_runs
 from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
 from chapter6.intervals import Array
@@ -25,6 +25,9 @@ from chapter6.metrics import Transform, metric_of, recorded_key
 from chapter6.registry import Count, Share
 from chapter6.settings import has_key, key_among
 from chapter6.words import parameter_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -68,33 +71,31 @@ class OfTrials(Measured):
 
     def searches(self, data: VariantData, variant: str) -> dict[int, Search]:
         """The searches of a strategy, by replicate."""
-        settings = _trial_settings(data, variant)
-        trials: dict[int, list[tuple[float, dict[str, float]]]] = {}
-        for run, outcome in sorted(read_runs(data.tables, self.quantity, [variant]).items()):
-            if (run.replicate, run.trial) in settings:
-                trials.setdefault(run.replicate, []).append((outcome, settings[run.replicate, run.trial]))
-        return {replicate: _search(rows) for replicate, rows in trials.items()}
+        if "trials" not in data.tables:
+            return {}
+        outcomes: dict[int, dict[int, float]] = {}
+        for run, outcome in read_runs(data.tables, self.quantity, [variant]).items():
+            outcomes.setdefault(run.replicate, {})[run.trial] = outcome
+        trials = data.tables["trials"]
+        own = trials[trials["variant"] == variant]
+        found = {number: _search(own[own["replicate"] == number], outcome) for number, outcome in outcomes.items()}
+        return {number: search for number, search in sorted(found.items()) if search.outcomes.size}
 
     def judged(
         self,
         data: VariantData,
         variant: str,
-        claimed: Range,
+        demand: Demand,
         own: dict[int, float],
         against: dict[int, float] | None = None,
         transform: Transform = "identity",
-        **told: Any,
+        **told: str,
     ) -> Comparison:
-        """A number of each search, or its difference from a second one, and the range in which it should lie."""
+        """A number of each search, or its difference from a second one."""
         sides = {"own": own} if against is None else {"own": own, "against": against}
-        numbers, *rivals = aligned(sides, *sides)
-        return Comparison(
-            measure=compared(numbers, rivals[0], "difference") if rivals else sampled(numbers, transform),
-            claimed=claimed,
-            metric=self.metric,
-            **data.behind((variant,), {variant: own}),
-            **told,
-        )
+        values, *rivals = aligned(sides, *sides)
+        measure = compared(demand, values, *rivals) if rivals else sampled(values, transform)
+        return Numbers(data, self.quantity, {variant: own}).comparison(demand, measure, (variant,), **told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,20 +119,17 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
             self.refuse(f"bins: 2 or more are needed, not {self.bins}")
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a strategy and other hyper-parameter."""
         return [
             self.judged(
                 data,
                 variant,
-                claimed_range("greater", self.margin, "difference"),
+                self.beyond("greater", self.margin),
                 self._shares(searches, self.parameter),
                 self._shares(searches, other),
-                margin=self.margin,
                 quantity=f"share in the variance of {self.quantity}",
                 subject=parameter_name(self.parameter),
                 rival=parameter_name(other),
                 where=data.label(variant),
-                scale="difference",
                 unit="share",
             )
             for variant in data.expand(self.variants)
@@ -163,19 +161,16 @@ class Band(OfTrials, Bounded, Check):
     of: Literal["width", "low", "high", "edge"] = "width"
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a strategy."""
         return [
             self.judged(
                 data,
                 variant,
-                self.claimed,
+                self.demand(self.claimed, self.level, "ratio" if self.of == "width" else "value"),
                 {replicate: self._place(search) for replicate, search in searches.items()},
-                margin=self.level,
+                transform="logit" if self.of == "edge" else "log",
                 quantity=self._described(),
                 subject=data.label(variant),
-                scale="ratio" if self.of == "width" else "value",
                 unit="share" if self.of == "edge" else "",
-                transform="logit" if self.of == "edge" else "log",
             )
             for variant in data.expand(self.variants)
             for searches in [self.searches(data, variant)]
@@ -219,7 +214,6 @@ class Rounds(OfTrials, Check):
         self.refuse_points(self.margin)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a strategy and pair of rounds."""
         found = []
         for variant in data.expand(self.variants):
             searches = self.searches(data, variant)
@@ -228,16 +222,13 @@ class Rounds(OfTrials, Check):
                     self.judged(
                         data,
                         variant,
-                        claimed_range(direction_of(self.better), self.margin, "difference"),
+                        self.beyond(direction_of(self.better), self.margin),
                         _medians(searches, later),
                         _medians(searches, earlier),
-                        margin=self.margin,
                         quantity=f"median of {self.quantity}",
                         subject=f"round {later:g}",
                         rival=f"round {earlier:g}",
                         where=data.label(variant),
-                        scale="difference",
-                        unit=self.quantity.unit,
                     )
                 )
         return found
@@ -266,22 +257,10 @@ def _medians(searches: dict[int, Search], number: float) -> dict[int, float]:
     }
 
 
-def _search(rows: list[tuple[float, dict[str, float]]]) -> Search:
-    shared = set.intersection(*(set(settings) for _, settings in rows))
-    columns = {name: np.array([settings[name] for _, settings in rows]) for name in shared}
-    return Search(np.array([outcome for outcome, _ in rows]), columns.pop("round"), columns)
-
-
-def _trial_settings(data: VariantData, variant: str) -> dict[tuple[int, int], dict[str, float]]:
-    """The hyper-parameters and the round of every trial, by replicate and trial."""
-    table, found = data.tables.get("trials"), dict[tuple[int, int], dict[str, float]]()
-    if table is None:
-        return found
-    columns = ("replicate", "trial", "round", "parameter", "value")
-    rows = table[table["variant"] == variant]
-    for replicate, trial, number, parameter, value in zip(*(rows[name] for name in columns), strict=True):
-        number_or_text = json.loads(value) if isinstance(value, str) else value
-        settings = found.setdefault((int(replicate), int(trial)), {"round": float(number)})
-        if isinstance(number_or_text, (int, float)):
-            settings[str(parameter)] = float(number_or_text)
-    return found
+def _search(rows: DataFrame, outcomes: Mapping[int, float]) -> Search:
+    """One search, of its table of trials, without hyper-parameters that not all trials have."""
+    wide = rows.pivot_table(index=["trial", "round"], columns="parameter", values="value").reset_index()
+    wide = wide[wide["trial"].isin(outcomes)].dropna(axis=1)
+    found = np.array([outcomes[trial] for trial in wide.pop("trial")])
+    columns = {str(name): wide[name].to_numpy(dtype=float) for name in wide}
+    return Search(found, columns.pop("round"), columns)

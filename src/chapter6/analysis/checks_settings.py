@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal
@@ -10,19 +11,11 @@ from typing import Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import (
-    Comparison,
-    Part,
-    claimed_range,
-    compared,
-    judge_family,
-    pair,
-    sampled,
-)
-from chapter6.analysis.quantities import Target
-from chapter6.analysis.runs import Readings, Tables
+from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family, sampled
+from chapter6.analysis.quantities import Quantity, Target
+from chapter6.analysis.runs import Tables
 from chapter6.analysis.variant_data import VariantData, across, aligned, in_words, names, ranks
-from chapter6.intervals import CONFIDENCE, Array, Direction
+from chapter6.intervals import Array, Direction
 from chapter6.registry import Names, StudyError
 from chapter6.words import name, parameter_name
 
@@ -56,28 +49,25 @@ class Reversal(Measured, Check):
             self.refuse("needs: a reversal is made of exactly two parts")
 
     def axes_named(self) -> set[str]:
-        """Return the axis of the methods and those of the settings."""
         return {self.methods, *self.settings}
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return "a is better than b" for all ordered pairs of methods in all settings."""
         variants = data.expand(self.variants)
-        values = data.readings(self.quantity, variants)
-        claim = (claimed_range(direction_of(self.better), self.margin, "difference"), self.margin)
+        numbers = Numbers.of(data, self.quantity, variants)
+        demand = self.beyond(direction_of(self.better), self.margin)
         found = []
         for setting, members in data.by_setting(variants, self.settings).items():
             where = in_words(self.settings, setting)
             for sides in permutations(members, 2):
                 subject, rival = (str(data.level(side, self.methods)) for side in sides)
                 if subject != rival:
-                    both = pair(data, values, self.quantity, sides, *claim, "difference", where, self.exact)
+                    both = numbers.pair(demand, sides, where)
                     found.append(replace(both, subject=name(subject), rival=name(rival)))
         return found
 
-    def evaluate(self, tables: Tables, confidence: float = CONFIDENCE) -> list[Part]:
-        """Return the two sides of the strongest reversal."""
+    def evaluate(self, tables: Tables) -> list[Part]:
         strongest: dict[tuple[str, str], Part] = {}
-        parts = judge_family(self.asked(tables), confidence)
+        parts = judge_family(self.asked(tables))
         for part in parts:
             methods = (part.comparison.subject, part.comparison.rival)
             strongest[methods] = max(strongest.get(methods, part), part, key=lambda each: each.strength)
@@ -108,41 +98,28 @@ class Trend(Measured, Check):
             self.refuse(f"margin: a rank correlation lies in -1..1, so {self.margin:g} does not fit it")
 
     def numeric_axes_named(self) -> set[str]:
-        """Return the axis."""
         return {self.along}
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison for each setting of the other axes."""
         variants = data.expand(self.variants)
-        values = data.readings(self.quantity, variants)
-        groups = data.by_setting(variants, self.each)
+        numbers = Numbers.of(data, self.quantity, variants)
         return [
-            self._trend(data, values, members, in_words(self.each, setting))
-            for setting, members in groups.items()
+            self._trend(numbers, members, in_words(self.each, setting))
+            for setting, members in data.by_setting(variants, self.each).items()
             if all(data.level(member, self.along) is not None for member in members)
         ]
 
-    def _trend(self, data: VariantData, values: Readings, members: list[str], where: str) -> Comparison:
-        levels = np.array([data.numeric_level(member, self.along) for member in members])
+    def _trend(self, numbers: Numbers, members: list[str], where: str) -> Comparison:
+        levels = np.array([numbers.data.numeric_level(member, self.along) for member in members])
         if self.axis == "log" and self.by == "slope" and levels.min() <= 0:
             raise StudyError(f"axis {self.along!r} has the level {levels.min():g}; write axis: linear")
-        slopes = np.array([self._slope(levels, row) for row in across(values, members).values()])
-        measured = f"rank correlation of {self.quantity} with {self.along}"
+        slopes = np.array([self._slope(levels, row) for row in across(numbers.values, members).values()])
+        told = {"where": where, "quantity": f"rank correlation of {self.quantity} with {self.along}", "unit": ""}
         if self.by == "slope":
             step = "decade" if self.axis == "log" else "unit"
-            measured = f"change of {self.quantity} in a {step} of {self.along}"
-        return Comparison(
-            measure=sampled(slopes, certain=self.exact),
-            claimed=claimed_range(direction_of(self.direction), self.margin, "difference"),
-            margin=self.margin,
-            quantity=measured,
-            metric=self.metric,
-            subject="",
-            where=where,
-            scale="difference",
-            unit=self.quantity.unit if self.by == "slope" else "",
-            **data.behind(members, values),
-        )
+            told = {"where": where, "quantity": f"change of {self.quantity} in a {step} of {self.along}"}
+        demand = self.beyond(direction_of(self.direction), self.margin)
+        return numbers.comparison(demand, sampled(slopes, certain=self.exact), members, **told)
 
     def _slope(self, levels: Array, row: Array) -> float:
         if self.by == "rank":
@@ -170,15 +147,13 @@ class Spread(Measured, Compared, Check):
         self.refuse_points(self.amount, self.scale)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return the one comparison of the two groups."""
-        sides = (data.expand(self.subjects), data.expand(self.than))
-        values = data.readings(self.quantity, [*sides[0], *sides[1]])
         word = "standard deviation" if self.by == "deviation" else "range"
-        spreads = [{replicate: self._spread(row) for replicate, row in across(values, side).items()} for side in sides]
-        whole = between_groups(self, data, spreads, sides, values)
         quantity = f"{word} of {self.quantity} over the settings of {name(self.along)}"
-        unit = self.quantity.unit if self.scale == "difference" else ""
-        return [replace(whole, quantity=quantity, metric=self.metric, unit=unit)]
+        demand = self.beyond(self.direction, self.amount, self.scale)
+        return [between_groups(self, demand, data, self.quantity, self._spreads, quantity=quantity)]
+
+    def _spreads(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
+        return {replicate: self._spread(row) for replicate, row in across(numbers.values, side).items()}
 
     def _spread(self, row: Array) -> float:
         if row.size < 2:
@@ -201,26 +176,21 @@ class Reach(Compared, Check):
     scale: Literal["difference", "ratio"] = "ratio"
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return what tells whether a variant learned."""
         return self.learned.quantity.recorded
 
     def numeric_axes_named(self) -> set[str]:
-        """Return the axis."""
         return {self.along}
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return the one comparison of the two groups."""
-        sides = (data.expand(self.subjects), data.expand(self.than))
-        values = data.readings(self.learned.quantity, [*sides[0], *sides[1]])
-        ends = [self._ends(data, side, across(values, side)) for side in sides]
-        whole = between_groups(self, data, ends, sides, values)
         quantity = f"{self.end} {parameter_name(self.along)} at which {self.learned}"
-        return [replace(whole, quantity=quantity, metric=self.learned.metric)]
+        demand = self.beyond(self.direction, self.amount, self.scale)
+        return [between_groups(self, demand, data, self.learned.quantity, self._ends, quantity=quantity, unit="")]
 
-    def _ends(self, data: VariantData, side: list[str], rows: dict[int, Array]) -> dict[int, float]:
+    def _ends(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
+        rows = across(numbers.values, side)
         if not rows:
             return {}
-        levels = np.array([data.numeric_level(variant, self.along) for variant in side])
+        levels = np.array([numbers.data.numeric_level(variant, self.along) for variant in side])
         best, worst = (max, min) if self.end == "largest" else (min, max)
         return {
             replicate: float(best(levels[self.learned.reached(row)], default=worst(levels)))
@@ -250,14 +220,13 @@ class Learning(Measured, Check):
         self.refuse_points(self.learned)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        """Return one comparison a pair."""
         pairs, involved = each_pair(data, self.learner, self.than, self.each)
-        values = data.readings(self.quantity, involved)
-        claim = (claimed_range("greater", self.margin, "difference"), self.margin)
+        numbers = Numbers.of(data, self.quantity, involved)
+        demand = self.beyond("greater", self.margin)
         return [
             replace(
-                pair(data, values, self.quantity, sides, *claim, where=where),
-                measure=sampled(self._clearance(*aligned(values, *sides)), certain=self.exact),
+                numbers.pair(demand, sides, where),
+                measure=sampled(self._clearance(*aligned(numbers.values, *sides)), certain=self.exact),
                 quantity=f"margin of learning where {data.label(sides[1])} does not, in {self.quantity}",
                 rival="",
             )
@@ -272,26 +241,20 @@ class Learning(Measured, Check):
 
 def between_groups(
     check: Compared,
+    demand: Demand,
     data: VariantData,
-    numbers: list[dict[int, float]],
-    sides: tuple[list[str], list[str]],
-    values: Readings,
+    of: Quantity,
+    reduced: Callable[[Numbers, list[str]], dict[int, float]],
+    **told: str,
 ) -> Comparison:
-    """One group's number against another's, paired over replicates."""
-    subject, rival = (group_label(given) for given in (check.subjects, names(check.than)))
+    """One group's number against another's, paired over replicates; ``reduced`` makes it of a group's quantities."""
+    sides = (data.expand(check.subjects), data.expand(check.than))
     involved = [*sides[0], *sides[1]]
-    a, b = aligned({"subject": numbers[0], "rival": numbers[1]}, "subject", "rival")
-    return Comparison(
-        measure=compared(a, b, check.scale, certain=getattr(check, "exact", False)),
-        claimed=check.claimed,
-        margin=check.amount,
-        quantity="",
-        metric="",
-        subject=subject,
-        rival=rival,
-        scale=check.scale,
-        **data.behind(involved, values),
-    )
+    numbers = Numbers.of(data, of, involved)
+    found = {"subject": reduced(numbers, sides[0]), "rival": reduced(numbers, sides[1])}
+    measure = compared(demand, *aligned(found, *found))
+    subject, rival = (group_label(given) for given in (check.subjects, names(check.than)))
+    return numbers.comparison(demand, measure, involved, subject=subject, rival=rival, **told)
 
 
 def group_label(patterns: tuple[str, ...]) -> str:

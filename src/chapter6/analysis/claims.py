@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_settings import Reversal
-from chapter6.analysis.comparisons import Group, Part, deciding, judge_family
+from chapter6.analysis.comparisons import Group, deciding, judge_family
 from chapter6.analysis.runs import Tables
 from chapter6.analysis.sentences import sentence
-from chapter6.intervals import CONFIDENCE
 from chapter6.registry import StudyError
 
 
@@ -38,14 +36,14 @@ class Claim:
             if self.combine != "all_of" and (isinstance(check, Reversal) or check.needs is not None):
                 raise StudyError(f"claim {self.id}: {check.key} is a family of its own; put it in all_of")
 
-    def groups(self, tables: Tables, confidence: float = CONFIDENCE) -> list[Group]:
+    def groups(self, tables: Tables) -> list[Group]:
         """Parts that are counted together, each group with the number that must hold."""
         if self.combine == "all_of":
-            return [Group(tuple(check.evaluate(tables, confidence)), check.needs) for check in self.checks]
+            return [Group(tuple(check.evaluate(tables)), check.needs) for check in self.checks]
         asked = [comparison for check in self.checks for comparison in check.asked(tables)]
         needed = self.at_least or 1
         blanks = [self.checks[0].blank()] * (needed - len(asked))
-        return [Group(tuple(judge_family(asked + blanks, confidence)), needed)]
+        return [Group(tuple(judge_family(asked + blanks)), needed)]
 
 
 def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = False) -> dict[str, Any]:
@@ -63,11 +61,7 @@ def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = F
         "statement": claim.says,
         "verdict": record["verdict"],
         **{name: record[name] for name in ("estimate", "low", "high", "replicates")},
-        "parts": [part.record() for part in _parts(groups)],
+        "parts": [part.record() for group in groups for part in group.parts],
         "sentence": sentence(groups, leading),
         "preview": preview,
     }
-
-
-def _parts(groups: Sequence[Group]) -> list[Part]:
-    return [part for group in groups for part in group.parts]

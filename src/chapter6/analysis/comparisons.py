@@ -8,7 +8,7 @@ conjunction, 1 in an any-of), so the k-th strongest part decides, and its verdic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -89,6 +89,19 @@ class Range:
     @property
     def _middle(self) -> float:
         return (self.most + self.least) / 2
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a check asks of a number: to lie in a range, by the margin as its author wrote it.
+
+    ``scale`` says what the number is, ``certain`` that nothing in it is random, so that one replicate is exact.
+    """
+
+    claimed: Range
+    margin: float
+    scale: Scale = "value"
+    certain: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,16 +226,16 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def judge_each(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE) -> list[Part]:
+def judge_each(comparisons: Sequence[Comparison]) -> list[Part]:
     """Each comparison at the full confidence: all of them have to hold."""
-    return [comparison.part(confidence) for comparison in comparisons]
+    return [comparison.part() for comparison in comparisons]
 
 
-def judge_family(comparisons: Sequence[Comparison], confidence: float = CONFIDENCE) -> list[Part]:
+def judge_family(comparisons: Sequence[Comparison]) -> list[Part]:
     """Comparisons of which some have to hold, by Holm's sequentially rejective procedure (1979).
 
     Two procedures: one supports, one contradicts, each over all m comparisons. Every round asks what is left at
-    (1 - confidence) / (number left), and what is decided leaves. A family may mix differences, ratios, equivalences
+    (1 - CONFIDENCE) / (number left), and what is decided leaves. A family may mix differences, ratios, equivalences
     and censored times, for which SciPy and statsmodels, who adjust p-values, have no form; where there are p-values,
     a test compares. What stays undecided gets the interval of the failed step on the side where its estimate lies.
     """
@@ -231,7 +244,7 @@ def judge_family(comparisons: Sequence[Comparison], confidence: float = CONFIDEN
     for sought in (Verdict.SUPPORTED, Verdict.CONTRADICTED):
         left = set(range(len(comparisons)))
         while left:
-            level = 1 - (1 - confidence) / len(left)
+            level = 1 - (1 - CONFIDENCE) / len(left)
             asked = {index: comparisons[index].part(level, "holm") for index in left}
             passed = {index: part for index, part in asked.items() if part.verdict is sought}
             if not passed:
@@ -267,73 +280,43 @@ def sampled(
     return lambda confidence: one_sample(values, confidence, transform, count)
 
 
-def compared(a: Array, b: Array, scale: Scale, certain: bool = False) -> Measure:
+def compared(demand: Demand, a: Array, b: Array) -> Measure:
     """Interval of a - b or a / b over replicates."""
-    if certain and a.size == 1 and np.isfinite([a[0], b[0]]).all():
-        return partial(exact, float(a[0] - b[0] if scale == "difference" else np.divide(a[0], b[0])))
-    return partial(paired_ratio if scale == "ratio" else paired_difference, a, b)
+    if demand.certain and a.size == 1 and np.isfinite([a[0], b[0]]).all():
+        return partial(exact, float(np.divide(a[0], b[0]) if demand.scale == "ratio" else a[0] - b[0]))
+    return partial(paired_ratio if demand.scale == "ratio" else paired_difference, a, b)
 
 
-def claimed_range(direction: Direction, margin: float, scale: Scale) -> Range:
-    """Range of a difference or ratio that is greater (less) by more than the margin.
+@dataclass(frozen=True)
+class Numbers:
+    """A quantity of some variants, of which comparisons are made."""
 
-    A margin on a difference is an amount (0: any; negative: not worse by so much), on a ratio a factor (1:
-    any; 2: more than twice, or less than half).
-    """
-    if direction == "greater":
-        return Range(least=margin)
-    return Range(most=1 / margin if scale == "ratio" else -margin)
+    data: VariantData
+    quantity: Quantity
+    values: Readings
 
+    @classmethod
+    def of(cls, data: VariantData, quantity: Quantity, variants: Iterable[str]) -> Numbers:
+        """The quantity of every run of the variants."""
+        return cls(data, quantity, data.readings(quantity, variants))
 
-def pair(
-    data: VariantData,
-    values: Readings,
-    quantity: Quantity,
-    sides: tuple[str, str],
-    claimed: Range,
-    margin: float,
-    scale: Scale = "difference",
-    where: str = "",
-    certain: bool = False,
-) -> Comparison:
-    """One variant's quantity against another's, paired over replicates."""
-    a, b = aligned(values, *sides)
-    subject, rival = (data.label(side) for side in sides)
-    return Comparison(
-        measure=compared(a, b, scale, certain),
-        claimed=claimed,
-        margin=margin,
-        quantity=str(quantity),
-        metric=quantity.metric,
-        subject=subject,
-        rival=rival,
-        where=where,
-        scale=scale,
-        unit="" if scale == "ratio" else quantity.unit,
-        **data.behind(sides, values),
-    )
+    def comparison(self, demand: Demand, measure: Measure, variants: Sequence[str], **told: Any) -> Comparison:
+        """What is demanded of a number made from those of the variants; what is not told is the quantity's own."""
+        unit = "" if demand.scale == "ratio" else self.quantity.unit
+        own = {"quantity": str(self.quantity), "metric": self.quantity.metric, "subject": "", "unit": unit}
+        of_demand = {"claimed": demand.claimed, "margin": demand.margin, "scale": demand.scale}
+        return Comparison(measure, **{**own, **of_demand, **self.data.behind(variants, self.values), **told})
 
+    def pair(self, demand: Demand, sides: tuple[str, str], where: str = "") -> Comparison:
+        """One variant's quantity against another's, paired over replicates."""
+        subject, rival = (self.data.label(side) for side in sides)
+        measure = compared(demand, *aligned(self.values, *sides))
+        return self.comparison(demand, measure, sides, subject=subject, rival=rival, where=where)
 
-def single(
-    data: VariantData,
-    values: Readings,
-    quantity: Quantity,
-    variant: str,
-    claimed: Range,
-    margin: float,
-    transform: Transform,
-    count: int | None = None,
-    certain: bool = False,
-) -> Comparison:
-    """One variant's quantity over replicates."""
-    (numbers,) = aligned(values, variant)
-    return Comparison(
-        measure=sampled(numbers, transform, count, certain),
-        claimed=claimed,
-        margin=margin,
-        quantity=str(quantity),
-        metric=quantity.metric,
-        subject=data.label(variant),
-        unit=quantity.unit,
-        **data.behind((variant,), values),
-    )
+    def single(
+        self, demand: Demand, variant: str, transform: Transform = "identity", count: int | None = None
+    ) -> Comparison:
+        """One variant's quantity over replicates."""
+        (numbers,) = aligned(self.values, variant)
+        measure = sampled(numbers, transform, count, demand.certain)
+        return self.comparison(demand, measure, (variant,), subject=self.data.label(variant))

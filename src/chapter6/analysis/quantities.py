@@ -121,7 +121,7 @@ class Quantity:
     def __str__(self) -> str:
         split = split_of(self.metric, self.split)
         told = self.of.by_split or (split != "train" and not self.of.derived)
-        words = [WORDS[self.summary], split if told else "", spoken(self.metric, split)]
+        words = [SUMMARIES[self.summary][0], split if told else "", spoken(self.metric, split)]
         if self.when or (self.summary == "last" and "/layer" in self.metric):
             words[0] = ""
         if self.when:
@@ -131,19 +131,6 @@ class Quantity:
         if self.last_step is not None:
             words.append(f"up to step {self.last_step}")
         return " ".join(word for word in words if word)
-
-
-WORDS: dict[Summary, str] = {
-    "last": "final",
-    "first": "initial",
-    "mean": "mean",
-    "median": "median",
-    "minimum": "lowest",
-    "maximum": "highest",
-    "total": "total",
-    "total_variation": "total variation of",
-    "sign_changes": "number of sign changes of",
-}
 
 
 def split_of(metric: str, split: Split | None) -> Split:
@@ -174,14 +161,19 @@ def _sign_changes(curve: Curve) -> float:
     return float((signs[1:] != signs[:-1]).sum())
 
 
-SUMMARIES: dict[Summary, Callable[[Curve], float]] = {
-    "last": lambda curve: float(curve.readings[-1]),
-    "first": lambda curve: float(curve.readings[0]),
-    "mean": _mean,
-    "median": lambda curve: float(np.median(curve.readings)),
-    "minimum": lambda curve: float(curve.readings.min()),
-    "maximum": lambda curve: float(curve.readings.max()),
-    "total": lambda curve: float(curve.readings.sum()),
-    "total_variation": lambda curve: float(np.abs(np.diff(curve.readings)).sum()),
-    "sign_changes": _sign_changes,
+SUMMARIES: dict[Summary, tuple[str, Callable[[Curve], float]]] = {  # in words, and how it is computed
+    "last": ("final", lambda curve: float(curve.readings[-1])),
+    "first": ("initial", lambda curve: float(curve.readings[0])),
+    "mean": ("mean", _mean),
+    "median": ("median", lambda curve: float(np.median(curve.readings))),
+    "minimum": ("lowest", lambda curve: float(curve.readings.min())),
+    "maximum": ("highest", lambda curve: float(curve.readings.max())),
+    "total": ("total", lambda curve: float(curve.readings.sum())),
+    "total_variation": ("total variation of", lambda curve: float(np.abs(np.diff(curve.readings)).sum())),
+    "sign_changes": ("number of sign changes of", _sign_changes),
 }
+
+
+def summarized(summary: Summary, curve: Curve) -> float:
+    """A curve with one reading or more as one number."""
+    return SUMMARIES[summary][1](curve)

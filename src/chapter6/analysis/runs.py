@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.quantities import SUMMARIES, Curve, Quantity, Target, split_of
+from chapter6.analysis.quantities import Curve, Quantity, Target, split_of, summarized
 from chapter6.intervals import Array
 from chapter6.metrics import Split, metric_of
 from chapter6.registry import StudyError
@@ -67,7 +67,7 @@ def read_runs(tables: Tables, quantity: Quantity, variants: Iterable[str]) -> di
         curves = {run: _from_target(curve, marks.get(run), quantity.when) for run, curve in curves.items()}
         return {run: float(curve.readings[0]) if curve.steps.size else math.nan for run, curve in curves.items()}
     cut = {run: _window(curve, quantity.first_step, quantity.last_step) for run, curve in curves.items()}
-    return {run: SUMMARIES[quantity.summary](curve) for run, curve in cut.items() if curve.steps.size}
+    return {run: summarized(quantity.summary, curve) for run, curve in cut.items() if curve.steps.size}
 
 
 def times(tables: Tables, target: Target, variants: Iterable[str]) -> Readings:

@@ -154,20 +154,6 @@ def _parameters(variant: Described) -> Iterator[tuple[str, Any, str]]:
         yield parameter, value, ""
 
 
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted keys; a part's kind stands under the part's own name."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            if "kind" in value:
-                flat[f"{prefix}{key}"] = value["kind"]
-            rest = {name: item for name, item in value.items() if name != "kind"}
-            flat.update(flatten(rest, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def summary_table(curves: pd.DataFrame) -> pd.DataFrame:
     """The last value of every metric of every variant: mean over replicates with its 95 % t interval.
 

@@ -235,11 +235,6 @@ def test_the_theme_changes_nothing_for_others():
     assert dict(mpl.rcParams) == before
 
 
-def test_png_is_written_too(bowl, tmp_path):
-    style.save(Paths().draw(bowl), tmp_path / "paths.png")
-    assert (tmp_path / "paths.png").read_bytes().startswith(b"\x89PNG")
-
-
 def test_tables_are_not_changed(optimizers):
     before = {name: table.copy() for name, table in optimizers.items()}
     Figure.build({"kind": "curves", "metric": "loss", "smooth": "book"}).draw(optimizers)

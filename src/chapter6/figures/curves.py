@@ -49,7 +49,6 @@ class Curves(Figure):
         return self.log_y or metric_of(self.metric).counts
 
     def axes_named(self) -> set[str]:
-        """Return the axes of panels and lines."""
         return {self.columns, self.lines} - {"", "layer"}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -92,7 +91,6 @@ class Curves(Figure):
         return rows.sort_values(["order", "layer", "step"], kind="stable")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw one panel for each level of ``columns``."""
         groups = list(data.groupby("panel", sort=False))
         looks = style.looks(list(data["line"].unique()))
         figure, axes = panels.small_multiples(len(groups), self.per_row, single=max(4.0, 0.24 * (len(looks) + 3)))
@@ -120,28 +118,19 @@ class Curves(Figure):
         ax.set_ylim(*limits)
 
     def _keys(self, data: DataFrame, looks: Mapping[str, style.Look], high: float) -> list[Any]:
-        """Return the legend: lines with what diverged, then what the dashes and crosses mean."""
-        from matplotlib.lines import Line2D
-
         keys, notes = [], False
         for line, rows in data.groupby("line", sort=False):
             counts = rows.drop_duplicates("panel")
             lost, total = int(counts["diverged"].sum()), int(counts["total"].sum())
-            label = panels.note_diverged(rows["label"].iloc[0], lost, total)
             unseen = lost < total and bool((rows["mean"] > high).mean() > 0.5)
             notes |= lost > 0 or unseen
-            keys.append(panels.line_key(looks[str(line)], label + ("\n(above the axis)" if unseen else "")))
+            label = rows["label"].iloc[0] + (f"\n(diverged in {lost} of {total})" if lost else "")
+            keys.append(panels.key(label + ("\n(above the axis)" if unseen else ""), **vars(looks[str(line)])))
         splits = [split for split in as_tuple(self.split) if (data["split"] == split).any()]
         if len(keys) == 1 and len(splits) == 1 and not notes:
             keys = []
-        if len(splits) > 1:
-            keys += [
-                Line2D([], [], color=style.MUTED, linestyle=style.SPLIT_DASHES[split], label=style.SPLIT_NAMES[split])
-                for split in splits
-            ]
-        if (data["diverged"] == data["total"]).any():
-            keys.append(Line2D([], [], **panels.CROSS, color=style.MUTED, linestyle="", label="no run left"))
-        return keys
+        keys += panels.split_keys(splits)
+        return [*keys, panels.cross_key("no run left")] if (data["diverged"] == data["total"]).any() else keys
 
 
 def _draw_curve(ax: Axes, curve: DataFrame, look: style.Look, position: int, **options: Any) -> None:

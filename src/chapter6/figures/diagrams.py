@@ -3,14 +3,14 @@
 # ruff: noqa: RUF001 (formulas are written in the letters of the field)
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from chapter6.figures import style
+from chapter6.figures import panels, style
 from chapter6.figures.base import Figure
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class Diagram:
 
 
 def _parts(data: DataFrame) -> tuple[dict[str, Node], list[Edge]]:
-    """Return the nodes by name, and the edges."""
     nodes = data.loc[data["part"] == "node", list(Node._fields)]
     edges = data.loc[data["part"] == "edge", list(Edge._fields)].astype({"labelled": int})
     return {row[0]: Node(*row) for row in nodes.to_numpy().tolist()}, [Edge(*row) for row in edges.to_numpy().tolist()]
@@ -65,10 +64,8 @@ def _parts(data: DataFrame) -> tuple[dict[str, Node], list[Edge]]:
 
 def _canvas(height: float, title: str) -> tuple[matplotlib.figure.Figure, Axes]:
     """Return a figure whose one axes is measured in inches, without frame; a title gets room above."""
-    import matplotlib.figure
-
     total = height + (0.4 if title else 0.0)
-    figure = matplotlib.figure.Figure(figsize=(style.WIDTH, total))
+    figure = panels.sheet(total)
     ax = figure.add_axes((0, 0, 1, height / total), xlim=(0, style.WIDTH), ylim=(0, height))
     ax.set_axis_off()
     return figure, ax
@@ -79,7 +76,6 @@ HALF_WIDTHS = {"layer": 0.37, "normalization": 0.37, "operation": 0.27, "value":
 
 
 def _draw_node(ax: Axes, node: Node) -> None:
-    """Draw a box, a circle or a bare symbol."""
     from matplotlib.patches import Circle, FancyBboxPatch, Patch
 
     half = HALF_WIDTHS[node.kind]
@@ -232,16 +228,12 @@ def _layers() -> Iterator[Node]:
 LEARNED = {"affine": "W, b", "norm": "γ, β"}  # parameters, written under the boxes
 
 
-def _chain(nodes: Sequence[Node]) -> tuple[Edge, ...]:
-    return tuple(Edge(here.name, there.name) for here, there in pairwise(nodes))
-
-
 @dataclass(frozen=True, kw_only=True)
 class BatchNormNetwork(Diagram, Figure, key="batch_norm_network"):
     """A network with batch normalization between linear map and activation of every hidden layer."""
 
     nodes = tuple(_layers())
-    edges = _chain(nodes)
+    edges = tuple(Edge(here.name, there.name) for here, there in pairwise(nodes))
     groups = (
         ("hidden layer 1", "affine-1", "relu-1"),
         ("hidden layer 2", "affine-2", "relu-2"),
@@ -249,7 +241,6 @@ class BatchNormNetwork(Diagram, Figure, key="batch_norm_network"):
     )
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw boxes from left to right, hidden layers bracketed."""
         figure, ax = _canvas(1.75, self.title)
         nodes, edges = _parts(data)
         for node in nodes.values():

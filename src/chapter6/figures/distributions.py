@@ -38,7 +38,6 @@ class Histograms(Figure):
     bins: Count = 40
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the histograms of every layer."""
         return {(self.split, "histogram/layer-*")}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -91,7 +90,6 @@ class Histograms(Figure):
         )
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw rows of variants and columns of layers."""
         variants, layers = list(data["variant"].unique()), list(data["layer"].unique())
         figure, grid = _grid(data, variants, len(layers), 0.32 if self.title else 0.0)
         looks = style.looks(list(data["activation"].unique()))
@@ -112,13 +110,11 @@ def _grid(data: DataFrame, variants: list[str], columns: int, title: float) -> t
 
     The margins are set by hand, as constrained layout takes seconds for sixty axes.
     """
-    import matplotlib.figure
-
     ranges = [_range(data[data["variant"] == variant]) for variant in variants]
     ends = [here != below for here, below in zip(ranges, [*ranges[1:], None], strict=True)]
     ratios = [part for end in ends for part in ((1.0, 0.45) if end else (1.0, 0.16))][:-1]
     height = 0.68 * sum(ratios) + 1.1 + title
-    figure = matplotlib.figure.Figure(figsize=(style.WIDTH, height))
+    figure = panels.sheet(height)
     grid = figure.add_gridspec(
         len(ratios),
         columns,
@@ -154,7 +150,6 @@ def _range(row: DataFrame) -> tuple[float, float]:
 
 
 def _draw_row(axes: Any, row: DataFrame, layers: list[str], color: str) -> None:
-    """Draw one variant's layers on one vertical scale."""
     low, high = _range(row)
     top = min(float(row["density"].max()), TALLEST / (high - low))
     for ax, layer in zip(axes, layers, strict=True):
@@ -213,11 +208,9 @@ class Layers(Figure):
     per_row: Count = 3
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric of every layer."""
         return {(self.split, f"{self.metric}/layer-*")}
 
     def axes_named(self) -> set[str]:
-        """Return the axes of panels and lines."""
         return {self.columns, self.lines} - {""}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -254,9 +247,8 @@ class Layers(Figure):
 def _draw_line(ax: Axes, rows: DataFrame, look: style.Look, shift: float, log: bool) -> None:
     x = rows["layer"].to_numpy() + shift
     zero = (rows["mean"] == 0).to_numpy() & log
-    mean = rows["mean"].mask(zero)
-    ends = np.abs(np.nan_to_num(np.vstack([mean - rows["low"], rows["high"] - mean])))
-    ax.errorbar(x, mean, ends, color=look.color, marker=look.marker, capsize=2.5, elinewidth=1.2, zorder=3)
+    rows = rows.assign(mean=rows["mean"].mask(zero))
+    ax.errorbar(x, rows["mean"], panels.error_bars(rows), capsize=2.5, elinewidth=1.2, zorder=3, **vars(look))
     if not zero.any():  # an empty line would upset the layout
         return
     ax.plot(
@@ -272,11 +264,8 @@ def _draw_line(ax: Axes, rows: DataFrame, look: style.Look, shift: float, log: b
 
 
 def _layer_keys(data: DataFrame, looks: Mapping[str, style.Look], log: bool) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    first = data.drop_duplicates("line")
-    keys = [panels.line_key(looks[line], label) for line, label in zip(first["line"], first["label"], strict=True)]
+    keys = panels.line_keys(data, looks)
     if log and (data["mean"] == 0).any():
-        hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": style.MUTED, "linestyle": ""}
-        keys.append(Line2D([], [], marker="o", label="exactly zero", **hollow))
+        hollow = {"markerfacecolor": "white", "markeredgecolor": style.MUTED, "linestyle": ""}
+        keys.append(panels.key("exactly zero", marker="o", **hollow))
     return keys

@@ -47,7 +47,6 @@ class Landscape(Figure):
     per_row: Count = 2
 
     def axes_named(self) -> set[str]:
-        """Return both hyper-parameters."""
         return {self.x, self.y}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -68,7 +67,6 @@ class Landscape(Figure):
         return found.assign(rank=of_panel.transform(lambda values: trials.ranks(values, self.metric)))
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw one panel a variant, on common axes and colours."""
         from matplotlib.colors import Normalize
 
         shown = data[data["shown"]]
@@ -86,7 +84,6 @@ class Landscape(Figure):
         return figure
 
     def _draw_panel(self, ax: Axes, rows: DataFrame, norm: Normalize) -> None:
-        """Draw the trials, the rings around the best ones, and the boxes of the rounds."""
         options: dict[str, Any] = {"clip_on": False, "zorder": 3}
         ended = rows[rows["value"].notna()].sort_values("rank", ascending=False)  # the best in front
         for number, of_round in ended.groupby("round"):
@@ -131,19 +128,14 @@ class Landscape(Figure):
         panels.share_axis(bar.ax, self.metric)
 
     def _keys(self, shown: DataFrame) -> list[Any]:
-        from matplotlib.lines import Line2D
-
         keys = []
         for number in sorted(shown["round"].unique()) if self.rounds else ():
-            marker = self._marker(int(number))
-            look: dict[str, Any] = {"marker": marker, "markersize": 6, "color": style.MUTED}
-            keys.append(Line2D([], [], linestyle=_dash(number), label=f"round {number}", **look))
+            look = {"marker": self._marker(int(number)), "markersize": 6, "color": style.MUTED}
+            keys.append(panels.key(f"round {number}", linestyle=_dash(number), **look))
         best = int((shown["rank"] <= self.highlight).groupby(shown["panel"]).sum().max())
         if best:
-            keys.append(Line2D([], [], linestyle="", label="the best" if best == 1 else f"the best {best}", **RING))
-        if shown["value"].isna().any():
-            keys.append(Line2D([], [], **panels.CROSS, color=style.MUTED, linestyle="", label="diverged"))
-        return keys
+            keys.append(panels.key("the best" if best == 1 else f"the best {best}", linestyle="", **RING))
+        return [*keys, panels.cross_key("diverged")] if shown["value"].isna().any() else keys
 
 
 RING: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,21 +13,26 @@ from chapter6.metrics import metric_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+    from pandas import DataFrame
 
 CROSS: dict[str, Any] = {"marker": "x", "markersize": 7, "markeredgewidth": 1.8}  # runs that diverged
+
+
+def sheet(height: float, **options: Any) -> Figure:
+    """Return an empty figure, as wide as pages show it."""
+    import matplotlib.figure
+
+    return matplotlib.figure.Figure(figsize=(style.WIDTH, height), **options)
 
 
 def small_multiples(
     count: int, per_row: int = 4, height: float = 2.6, single: float = 4.0
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure with ``count`` panels on common axes; the places left over in the last row are empty."""
-    import matplotlib.figure
-
     columns = min(count, per_row)
     rows = -(-count // columns)
-    size = (style.WIDTH, single if count == 1 else height * rows + 0.7)
-    figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    figure = sheet(single if count == 1 else height * rows + 0.7, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     axes = list(grid.flat)
     for place, unused in enumerate(axes[count:], start=count):
@@ -48,16 +53,35 @@ def legend(figure: Figure, handles: Sequence[Any], panels: int = 1) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.6)
 
 
-def line_key(look: style.Look, label: str, **options: Any) -> Any:
-    """Return a legend's entry for a line."""
+def key(label: str, **look: Any) -> Any:
+    """Return a legend's entry."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=look.color, marker=look.marker, label=label, **options)
+    return Line2D([], [], label=label, **look)
 
 
-def note_diverged(label: str, count: int, total: int) -> str:
-    """Add to a label how many of its runs diverged."""
-    return f"{label}\n(diverged in {count} of {total})" if count else label
+def line_keys(data: DataFrame, looks: Mapping[str, style.Look]) -> list[Any]:
+    """Return a legend's entries for the lines."""
+    labels = data.groupby("line", sort=False)["label"].first()
+    return [key(label, **vars(looks[str(line)])) for line, label in labels.items()]
+
+
+def split_keys(splits: Sequence[str]) -> list[Any]:
+    """Return a legend's entries for the dashes of several splits."""
+    if len(splits) < 2:
+        return []
+    return [key(style.SPLIT_NAMES[s], color=style.MUTED, linestyle=style.SPLIT_DASHES[s]) for s in splits]
+
+
+def cross_key(label: str) -> Any:
+    """Return a legend's entry for crosses."""
+    return key(label, color=style.MUTED, linestyle="", **CROSS)
+
+
+def error_bars(rows: DataFrame) -> NDArray[Any]:
+    """Return how far each interval reaches below and above its mean; nowhere where there is none."""
+    arms = np.vstack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
+    return np.asarray(np.abs(np.nan_to_num(arms)))
 
 
 def name_axes(axes: Sequence[Axes], x: str, y: str) -> None:

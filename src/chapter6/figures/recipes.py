@@ -1,16 +1,15 @@
 """Every kind of figure: importing this module fills ``Figure.members``."""
 
-from chapter6.figures import curves, diagrams, distributions, landscape, summaries, surface, sweeps, trials
+from chapter6.figures import (  # noqa: F401 (they join)
+    curves,
+    diagrams,
+    distributions,
+    landscape,
+    summaries,
+    surface,
+    sweeps,
+    trials,
+)
 from chapter6.figures.base import Figure
 
-__all__ = [
-    "Figure",
-    "curves",
-    "diagrams",
-    "distributions",
-    "landscape",
-    "summaries",
-    "surface",
-    "sweeps",
-    "trials",
-]
+__all__ = ["Figure"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chapter6.files import replacing
+from chapter6.files import write_text
 from chapter6.metrics import metric_of
 from chapter6.words import name, parameter_name
 
@@ -209,24 +209,18 @@ _RC: dict[str, Any] = {
 
 
 def save(figure: matplotlib.figure.Figure, path: Path) -> None:
-    """Write ``figure`` as the suffix of ``path`` says; the same figure gives the same bytes.
+    """Write ``figure`` as SVG; the same figure gives the same bytes.
 
     The figure's label, its text for those who cannot see it, becomes the SVG's title. The file is written
     under a temporary name and moved.
     """
     import matplotlib as mpl
 
-    buffer = io.BytesIO()
-    kind = path.suffix.lstrip(".")
+    buffer = io.StringIO()
+    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type")) | {"Title": figure.get_label() or None}
     with theme(), mpl.rc_context({"svg.hashsalt": "/".join(path.parts[-2:])}):
-        if kind == "svg":
-            metadata = dict.fromkeys(("Date", "Creator", "Format", "Type")) | {"Title": figure.get_label() or None}
-            figure.savefig(buffer, format=kind, metadata=metadata)
-        else:
-            figure.savefig(buffer, format=kind, dpi=150)
-    content = slim(buffer.getvalue().decode()).encode() if kind == "svg" else buffer.getvalue()
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        figure.savefig(buffer, format="svg", metadata=metadata)
+    write_text(path, slim(buffer.getvalue()))
 
 
 def slim(svg: str) -> str:

@@ -40,7 +40,6 @@ class Summary:
         return as_tuple(self.split)
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        """Return the metric on every split shown or subtracted."""
         splits = self.splits + ((self.minus,) if self.minus else ())
         return {(split, self.metric) for split in splits}
 
@@ -104,7 +103,6 @@ class Dots(Summary, Figure):
     log_x: bool = False
 
     def axes_named(self) -> set[str]:
-        """Return the axes of panels and rows."""
         return {self.columns, self.rows} - {""}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -120,9 +118,6 @@ class Dots(Summary, Figure):
         return shown.merge(runs, on=["variant", "split"], how="left")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw a panel for each level of ``columns``, all with the same rows."""
-        from matplotlib.lines import Line2D
-
         groups = list(data.groupby("panel", sort=False))
         labels = data.drop_duplicates("line").set_index("line")["label"]
         looks = style.looks(list(labels.index))
@@ -140,8 +135,10 @@ class Dots(Summary, Figure):
         panels.name_axes(axes, self.value_name(), "")
         if len(self.splits) > 1:
             keys = [
-                Line2D([], [], marker="o", color=style.MUTED, linestyle="", markersize=7, label=split, **_fill(place))
-                for place, split in enumerate(style.SPLIT_NAMES[split] for split in self.splits)
+                panels.key(
+                    style.SPLIT_NAMES[split], marker="o", color=style.MUTED, linestyle="", markersize=7, **_fill(place)
+                )
+                for place, split in enumerate(self.splits)
             ]
             panels.legend(figure, keys, 2)
         return figure
@@ -160,10 +157,8 @@ def _draw_dots(ax: Axes, rows: DataFrame, color: str, position: int, figure: Sum
         below = np.full(len(of_split), y + (0.2 if len(splits) == 1 else 0))
         ax.plot(of_split["value"], below, "o", color=color, alpha=0.4, markersize=4, mew=0)
         first = of_split.head(1)
-        ends = np.abs(np.nan_to_num([first["mean"] - first["low"], first["high"] - first["mean"]]))
-        ax.errorbar(
-            first["mean"], [y] * len(first), xerr=ends, fmt="o", color=color, markersize=7, capsize=3, **_fill(place)
-        )
+        options: dict[str, Any] = {"fmt": "o", "color": color, "markersize": 7, "capsize": 3, **_fill(place)}
+        ax.errorbar(first["mean"], [y] * len(first), xerr=panels.error_bars(first), **options)
     means = rows.drop_duplicates("split")["mean"].dropna()
     text = " / ".join(style.number(mean, figure.metric, bool(figure.minus)) for mean in means)
     if len(rows) and rows["diverged"].iloc[0]:

@@ -80,11 +80,8 @@ class Surface(Figure):
         return grid(self.half_width, self.half_height, 61, 61, elongation_of(tables))
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw the surface at the left and its contours at the right."""
-        import matplotlib.figure
-
         x, y, height = (_square(data, column) for column in ("x", "y", "height"))
-        figure = matplotlib.figure.Figure(figsize=(style.WIDTH, 3.9), layout="constrained")
+        figure = panels.sheet(3.9, layout="constrained")
         solid: Any = figure.add_subplot(1, 2, 1, projection="3d", computed_zorder=False)
         solid.plot_surface(
             x, y, height, cmap="viridis", rcount=20, ccount=20, linewidth=0.25, edgecolor="white", alpha=0.95
@@ -191,7 +188,6 @@ class Paths(Figure):
         return paths
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw one panel a variant."""
         groups = list(data.groupby("variant", sort=False))
         figure, axes = panels.small_multiples(len(groups), self.per_row, height=2.4)
         looks = style.looks([str(variant) for variant, _ in groups])
@@ -228,10 +224,8 @@ def _draw_path(ax: Axes, path: DataFrame, color: str) -> None:
 
 
 def _path_keys() -> list[Any]:
-    from matplotlib.lines import Line2D
-
     return [
-        Line2D([], [], **START, linestyle="", label="start"),
-        Line2D([], [], **END, color=style.MUTED, linestyle="", label="after the last update"),
-        Line2D([], [], **MINIMUM, label="minimum"),
+        panels.key("start", **START, linestyle=""),
+        panels.key("after the last update", **END, color=style.MUTED, linestyle=""),
+        panels.key("minimum", **MINIMUM),
     ]

@@ -41,7 +41,6 @@ class Sweep(Summary, Figure):
     log_y: bool = True
 
     def axes_named(self) -> set[str]:
-        """Return the axes of abscissa, panels and lines."""
         return {self.x, self.columns, self.lines} - {""}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -55,13 +54,11 @@ class Sweep(Summary, Figure):
         return summarised(self, tables, variants, placed, self.log_y)
 
     def _layout(self, settings: DataFrame) -> tuple[str, str]:
-        """Return the axes of lines and of panels."""
         left = [axis for axis in selection.axes_of(settings) if axis not in (self.x, self.lines, self.columns)]
         lines = self.lines or (left.pop(0) if left else "")
         return lines, self.columns or (left.pop(0) if left else "")
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw one panel for each level of ``columns``."""
         groups = list(data.groupby("panel", sort=False))
         figure, axes = panels.small_multiples(len(groups), self.per_row, height=3.6, single=4.2)
         lines = list(data["line"].unique())
@@ -87,30 +84,19 @@ class Sweep(Summary, Figure):
         return figure
 
     def _keys(self, data: DataFrame, looks: Mapping[str, style.Look]) -> list[Any]:
-        from matplotlib.lines import Line2D
-
-        first = data.drop_duplicates("line")
-        keys = [panels.line_key(looks[line], label) for line, label in zip(first["line"], first["label"], strict=True)]
-        keys = keys if len(keys) > 1 else []
-        if len(self.splits) > 1:
-            keys += [
-                Line2D([], [], color=style.MUTED, linestyle=style.SPLIT_DASHES[s], label=style.SPLIT_NAMES[s])
-                for s in self.splits
-            ]
-        if data["diverged"].any():
-            keys.append(Line2D([], [], **panels.CROSS, color=style.MUTED, linestyle="", label="runs diverged"))
-        return keys
+        keys = panels.line_keys(data, looks) if len(looks) > 1 else []
+        keys += panels.split_keys(self.splits)
+        return [*keys, panels.cross_key("runs diverged")] if data["diverged"].any() else keys
 
 
 def _draw_points(ax: Axes, rows: DataFrame, look: style.Look, shift: float, dash: Any) -> None:
     """Draw one line with intervals; hollow where some runs diverged, a cross at the upper edge."""
     from matplotlib.transforms import ScaledTranslation
 
-    ends = np.abs(np.nan_to_num(np.vstack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])))
     ax.errorbar(
         rows["x"],
         rows["mean"],
-        ends,
+        panels.error_bars(rows),
         color=look.color,
         marker=look.marker,
         linestyle=dash,
@@ -152,7 +138,6 @@ class Heatmap(Summary, Figure):
     log: bool = False
 
     def axes_named(self) -> set[str]:
-        """Return both axes."""
         return {self.rows, self.columns}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
@@ -165,7 +150,6 @@ class Heatmap(Summary, Figure):
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
         """Draw the map; a cell whose every run diverged is grey and says so."""
-        import matplotlib.figure
         import seaborn
         from matplotlib.colors import LogNorm
 
@@ -173,7 +157,7 @@ class Heatmap(Summary, Figure):
         texts = means.map(
             lambda mean: "diverged" if np.isnan(mean) else style.number(mean, self.metric, bool(self.minus))
         )
-        figure = matplotlib.figure.Figure(figsize=(style.WIDTH, max(0.6 * len(means) + 1.0, 2.6)), layout="constrained")
+        figure = panels.sheet(max(0.6 * len(means) + 1.0, 2.6), layout="constrained")
         ax = figure.subplots()
         ax.set_facecolor("#dddddd")
         low, high = data["mean"].agg(["min", "max"]) if data["mean"].notna().any() else (0, 1)

@@ -99,7 +99,6 @@ class BestTrials(Figure, key="best_trials"):
         )
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
-        """Draw one panel a trial, on common axes."""
         groups = list(data.groupby("rank"))
         figure, axes = panels.small_multiples(max(1, len(groups)), self.per_row, height=1.75)
         looks = style.looks(list(data["variant"].unique()))
@@ -128,17 +127,14 @@ class BestTrials(Figure, key="best_trials"):
         return {"color": style.MUTED, "linestyle": (0, (4, 2)), "zorder": 3}
 
     def _keys(self, data: DataFrame, looks: Mapping[str, style.Look]) -> list[Any]:
-        from matplotlib.lines import Line2D
-
         names = data.drop_duplicates("variant").set_index("variant")["label"]
-        keys = [Line2D([], [], color=looks[key].color, label=names[key]) for key in names.index if len(names) > 1]
+        keys = [panels.key(names[key], color=looks[key].color) for key in names.index if len(names) > 1]
         color = looks[names.index[0]].color if len(names) == 1 else style.INK
         splits = as_tuple(self.split)
-        return keys + [Line2D([], [], label=style.SPLIT_NAMES[split], **self._line(split, color)) for split in splits]
+        return keys + [panels.key(style.SPLIT_NAMES[split], **self._line(split, color)) for split in splits]
 
 
 def _settings_text(names: Sequence[str], values: Iterable[float]) -> str:
-    """Write a trial's settings, one a line."""
     return "\n".join(f"{style.symbol(name)} {style.number(value)}" for name, value in zip(names, values, strict=True))
 
 
@@ -170,7 +166,6 @@ class BestSoFar(Figure, key="best_so_far"):
         figure, (ax,) = panels.small_multiples(1)
         groups = list(data.groupby("line", sort=False))
         looks = style.looks([str(line) for line, _ in groups])
-        keys = []
         for position, (line, rows) in enumerate(groups):
             look = looks[str(line)]
             every = max(1, len(rows) // 8)
@@ -179,10 +174,9 @@ class BestSoFar(Figure, key="best_so_far"):
             ax.fill_between(
                 rows["trials"], rows["low"], rows["high"], step="post", color=look.color, alpha=0.12, linewidth=0
             )
-            keys.append(panels.line_key(look, rows["label"].iloc[0]))
         panels.share_axis(ax, self.metric)
         last = int(data["trials"].max()) if len(data) else 1
         ax.set_xlim(1 - 0.02 * last, 1.02 * last)
         ax.set(xlabel="trials", ylabel=f"best {style.metric_name(self.metric, [self.split])} so far")
-        panels.legend(figure, keys)
+        panels.legend(figure, panels.line_keys(data, looks))
         return figure

@@ -28,11 +28,11 @@ def is_number(value: Any) -> bool:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted keys; a part's kind stands under the part's own key."""
+    """Return nested settings under dotted keys; a part's kind stands under the part's own key, ``{times: f}`` whole."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         names = addresses(value)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and set(value) != {"times"}:
             flat |= _flat_part(f"{prefix}{key}", value)
         elif names:
             for name, element in zip(names, value, strict=True):

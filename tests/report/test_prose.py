@@ -39,7 +39,7 @@ def test_headings_go_down_one_level_and_get_anchors():
     text = prose.read("# Title\n\n## One *two*\n\n### Deep\n", "section-1")
     assert text.title == "Title"
     (block,) = text.blocks
-    assert block.headings == (prose.Heading("section-1-one-two", "One two"),)
+    assert block.headings == (prose.Link("section-1-one-two", "One two"),)
     assert '<h3 id="section-1-one-two">' in block.html
     assert '<h4 id="section-1-deep">' in block.html
 

@@ -10,7 +10,6 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
     parser.add_argument("--output", type=Path, default=Path("docs/calibration.md"), help="the page to write")
     parser.add_argument("--simulations", type=int, default=20_000, help="simulated studies a row")
     parser.add_argument("--seed", type=int, default=6)

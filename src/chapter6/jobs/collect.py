@@ -12,7 +12,6 @@ from chapter6.study.plan import Study
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_study_argument(parser)
     parser.add_argument("--incomplete", action="store_true", help="a job failed: take what still holds")
 

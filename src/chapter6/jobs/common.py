@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,15 @@ def conditions(study: Study, is_strict: bool = True) -> Conditions:
 def folder_of(study: Study) -> Folder:
     """Return what there is of the study's files."""
     return Folder({name: Path(name) for name in study.files()})
+
+
+def commit() -> str:
+    """Return the commit that is checked out, ``-dirty`` with changes; nothing outside a clone."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def json_or_none(path: Path) -> Any:

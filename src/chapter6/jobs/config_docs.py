@@ -10,7 +10,6 @@ from chapter6.study.config_docs import readme, schema
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     parser.add_argument("--folder", type=Path, default=Path("config"))
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 
 from chapter6.figures.style import save
 from chapter6.jobs.common import add_experiment_arguments, experiment_of, read_tables, study_of
 
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    add_experiment_arguments(parser)
+add_arguments = add_experiment_arguments
 
 
 def run(args: Namespace) -> None:

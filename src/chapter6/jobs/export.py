@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 from argparse import ArgumentParser, Namespace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from chapter6.files import read_json, replacing
-from chapter6.jobs.render import commit
+from chapter6.jobs.common import commit
 from chapter6.registry import StudyError
 from chapter6.sharing.archive import Made, Sources, opened, write_archive
 from chapter6.sharing.checks import examine
@@ -24,7 +24,6 @@ MOST_TOLD = 12
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     parser.add_argument("--preset", default="full", help="which study: full (the default) or quick")
     parser.add_argument("--output", type=Path, help="the archive (default: study.zip, or study-quick.zip)")
     parser.add_argument("--incomplete", action="store_true", help="pack an unfinished study, and say so in it")
@@ -65,9 +64,9 @@ def _study(paths: Paths) -> Study:
 
 
 def _made() -> Made:
-    versions = {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
+    versions = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     return Made(
-        chapter6=_version("chapter6"), commit=commit(), sources=code(), versions=versions, system=platform.system()
+        chapter6=version("chapter6"), commit=commit(), sources=code(), versions=versions, system=platform.system()
     )
 
 
@@ -76,13 +75,6 @@ def code() -> Sources:
     analysis = source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "study/gathering.py")
     training, search = source_digest("engine/*.py", "data/*.py"), source_digest("search/*.py", "jobs/search.py")
     return Sources(training=training, search=search, analysis=analysis)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 def _refusal(problems: list[str]) -> str:

@@ -12,7 +12,6 @@ from chapter6.terminal import LogLines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `chapter6 fetch`."""
     parser.add_argument(
         "--directory",
         type=Path,

@@ -9,7 +9,6 @@ from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_study_argument(parser)
     parser.add_argument("experiment", nargs="?", help="only this one")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 
 from chapter6.files import read_json
@@ -14,10 +14,7 @@ from chapter6.terminal import say
 
 UI = "http://127.0.0.1:5000"  # where `make ui` opens it
 
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    add_overrides(parser)
+add_arguments = add_overrides
 
 
 def run(args: Namespace) -> None:

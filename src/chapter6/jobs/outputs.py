@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from chapter6.engine.run import Run
 from chapter6.jobs.common import conditions
@@ -22,6 +22,8 @@ from chapter6.study.tunings import Tuned, read_tuned
 log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Outputs:
     @cached_property
     def tuned(self) -> list[tuple[Tuning, Tuned]]:
         """What tuning came to, of variants for which it is finished."""
-        return list(self._tuned())
+        files = {self.study.paths.tuning(self.experiment.id, of): t for of, t in self.experiment.tunings.items()}
+        found = [(tuning, _readable(read_tuned, self.files, file, tuning)) for file, tuning in files.items()]
+        return [(tuning, tuned) for tuning, tuned in found if tuned]
 
     @property
     def unfinished(self) -> list[Variant]:
@@ -113,14 +117,10 @@ class Outputs:
         return max(times, default=0.0)
 
     def _records(self, variant: Variant) -> Iterator[RunRecord]:
-        run = self.run(variant)
-        if run is None:
-            return
-        for planned in self.experiment.runs_of(variant):
-            try:
-                yield read_record(self.files, planned, run, self._under)
-            except UnreadableError as error:
-                log.debug("%s", error)
+        if run := self.run(variant):
+            for planned in self.experiment.runs_of(variant):
+                if record := _readable(read_record, self.files, planned, run, self._under):
+                    yield record
 
     @cached_property
     def _under(self) -> Conditions:
@@ -128,28 +128,21 @@ class Outputs:
 
     def _chosen(self, variant: Variant) -> Iterator[Chosen]:
         for planned in self.experiment.searches_of(variant):
-            try:
-                chosen = read_chosen(self.files, planned)
-            except UnreadableError:
-                continue
+            chosen = _readable(read_chosen, self.files, planned)
             is_whole = [len(trials) for trials in self._rounds(planned)] == variant.rounds
-            if is_whole and planned.search.cube.holds(chosen.values):
+            if chosen and is_whole and planned.search.cube.holds(chosen.values):
                 yield chosen
 
     def _rounds(self, planned: PlannedSearch) -> Iterator[tuple[Trial, ...]]:
         """Yield the trials of each round of a search; a replay has none of its own."""
         for file in planned.rounds:
-            try:
-                yield read_round(self.files, file).trials
-            except UnreadableError:
-                yield ()
+            found = _readable(read_round, self.files, file)
+            yield found.trials if found else ()
 
-    def _tuned(self) -> Iterator[tuple[Tuning, Tuned]]:
-        for tuning in self.experiment.tunings.values():
-            try:
-                yield (
-                    tuning,
-                    read_tuned(self.files, self.study.paths.tuning(self.experiment.id, tuning.of.name), tuning),
-                )
-            except UnreadableError:
-                continue
+
+def _readable(read: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | None:
+    """Return what is read; None where that is missing, damaged, or belongs to something else."""
+    try:
+        return read(*arguments, **named)
+    except UnreadableError:
+        return None

@@ -25,7 +25,6 @@ COPIES = 3  # curves stand in results/, again in MLflow's artifacts, and once mo
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_overrides(parser)
     parser.add_argument("--cores", type=int, default=1)
 
@@ -67,7 +66,6 @@ def run(args: Namespace) -> None:
 
 
 def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
-    """Yield every job of an experiment that trains."""
     paths, name = study.paths, experiment.id
     for job in study.jobs[name].values():
         told = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
@@ -84,7 +82,6 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
 
 
 def _seconds(job: Job, rate: float) -> float:
-    """Estimate how long a training job takes."""
     return JOB_SECONDS + sum(times * _run_seconds(run, rate) for run, times in job.trained)
 
 

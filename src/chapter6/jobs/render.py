@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from chapter6.analysis.claims import Claim
 from chapter6.engine.data import Images
 from chapter6.files import write_text
-from chapter6.jobs.common import add_study_argument, json_or_none, study_of
+from chapter6.jobs.common import add_study_argument, commit, json_or_none, study_of
 from chapter6.jobs.locate import runs_in_mlflow
-from chapter6.jobs.outputs import Outputs
+from chapter6.jobs.outputs import Outputs, Record
 from chapter6.registry import plain
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
@@ -24,8 +23,8 @@ from chapter6.report.page import render_page
 from chapter6.report.prose import places_experiments, remarks
 from chapter6.report.settings import VariantSettings, describe, levels
 from chapter6.report.strings import Strings, strings
-from chapter6.report.verdicts import claim_view
 from chapter6.report.views import (
+    ClaimView,
     ExperimentView,
     Fact,
     FigureView,
@@ -46,7 +45,6 @@ NO_SECTIONS = ("introduction", "method", "remarks")  # prose that stands elsewhe
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_study_argument(parser)
     parser.add_argument("--results", type=Path, help="folder of results (default: the study's)")
     parser.add_argument("--output", type=Path, help="the page (default: the study's)")
@@ -122,7 +120,7 @@ class _Outputs(Outputs):
     def view(self, words: Strings, said: Mapping[str, str]) -> ExperimentView:
         """Return the experiment as the page shows it."""
         spec, paths, unfinished = self.experiment.spec, self.study.paths, self.unfinished
-        drawings = {} if unfinished else self._drawings()
+        drawings = {} if unfinished else {n: self.text(paths.figure(spec.id, n)) for n in self.experiment.figures}
         verdicts = {} if unfinished else {claim["id"]: claim for claim in self.claims}
         csv = "" if unfinished else self.text(paths.summary(spec.id)) or ""
         missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
@@ -138,13 +136,12 @@ class _Outputs(Outputs):
             settings=self._settings(words),
             tuning=self._tuning(words),
             figures=tuple(
-                FigureView(svg, self.experiment.figures[name].alt, self.experiment.figures[name].caption)
-                for name, svg in drawings.items()
-                if svg
+                FigureView(svg, figure.alt, figure.caption)
+                for name, figure in self.experiment.figures.items()
+                if (svg := drawings.get(name))
             ),
             claims=tuple(
-                claim_view(c.id, c.says, verdicts.get(c.id, {}), said.get(c.id, ""), _combine(c))
-                for c in self.experiment.claims
+                _claim(claim, verdicts.get(claim.id), said.get(claim.id, "")) for claim in self.experiment.claims
             ),
             csv=csv,
             table=paths.table(spec.id) if csv else "",
@@ -192,15 +189,12 @@ class _Outputs(Outputs):
         }
         yield from searches.edge_notes(chosen, words)
 
-    def _drawings(self) -> dict[str, str | None]:
-        paths, name = self.study.paths, self.experiment.id
-        return {figure: self.text(paths.figure(name, figure)) for figure in self.experiment.figures}
 
-
-def _combine(claim: Claim) -> Literal["all_of", "any_of", ""]:
-    """Return how the claim's parts make its verdict, empty where they are counted."""
+def _claim(claim: Claim, verdict: Record | None, remark: str) -> ClaimView:
     is_counted = any(check.needs for check in claim.checks)
-    return "" if is_counted or claim.combine == "share_of" else claim.combine
+    combine = "" if is_counted or claim.combine == "share_of" else claim.combine
+    view = ClaimView(claim.id, claim.says, remark=remark, combine=combine)
+    return view.judged(verdict) if verdict else view
 
 
 def _unfinished(variants: Sequence[Variant], experiment: Experiment, words: Strings) -> str:
@@ -223,15 +217,6 @@ def _facts(study: Study, outputs: Sequence[_Outputs], words: Strings) -> tuple[t
         (text["replicates"], str(config.budget.replicates or config.replicates)),
     )
     return facts(made, asked, text)
-
-
-def commit() -> str:
-    """Return the commit the page was written from, ``-dirty`` with changes; nothing outside a clone."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def _text(path: Path) -> str:

@@ -25,7 +25,6 @@ from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_study_argument(parser)
     parser.add_argument("experiment")
     parser.add_argument("variant")
@@ -93,7 +92,6 @@ class _ProgressLine:
 
 
 def _report(outcome: Outcome) -> str:
-    """Return the last value of every recorded number, a line each."""
     lines = [f"{outcome.status} after {outcome.steps} updates"]
     for (split, metric), curve in sorted(outcome.curves.items()):
         if isinstance(curve.values[-1], float):

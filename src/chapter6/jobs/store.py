@@ -9,7 +9,6 @@ from chapter6.files import write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     parser.add_argument("--uri", required=True, help="sqlite:///FILE, or the address of a tracking server")
     parser.add_argument(
         "--experiment", required=True, action="append", dest="experiments", help="id; may be given again"

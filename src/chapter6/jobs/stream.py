@@ -70,7 +70,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     from chapter6.jobs.common import add_experiment_arguments
 
     add_experiment_arguments(parser)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from chapter6.analysis.tables import summary_table
 from chapter6.files import replacing
@@ -12,10 +12,7 @@ from chapter6.study.gathering import tables_of
 from chapter6.study.plan import Experiment, Study
 from chapter6.study.results import UnreadableError
 
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    add_experiment_arguments(parser)
+add_arguments = add_experiment_arguments
 
 
 def run(args: Namespace) -> None:

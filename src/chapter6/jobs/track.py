@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from chapter6.files import read_json, write_json
-from chapter6.jobs.common import add_experiment_arguments, conditions, experiment_of, folder_of, study_of
+from chapter6.jobs.common import add_experiment_arguments, commit, conditions, experiment_of, folder_of, study_of
 from chapter6.registry import StudyError, canonical, plain
 from chapter6.settings import flatten
 from chapter6.study.gathering import resolved
@@ -34,7 +33,6 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     add_experiment_arguments(parser)
     parser.add_argument("--uri", help="the store (default: the configuration's)")
     parser.add_argument("--output", help="stamp of what was mirrored (default: the study's)")
@@ -49,7 +47,8 @@ def run(args: Namespace) -> None:
     entries = list(Gathering(study, experiment).entries())
     name = study.mirrored_as(experiment.id)
     done = mirror(args.uri or study.tracking_uri, name, entries, experiment.spec.question)
-    log.info("%s: %d runs in MLflow, %s", experiment.id, done.runs, _listed(done.changes))
+    changes = ", ".join(f"{number} {change}" for change, number in done.changes.items())
+    log.info("%s: %d runs in MLflow, %s", experiment.id, done.runs, changes)
     stamp = {"experiment": experiment.id, "runs": done.runs, "store": done.store, "keys": done.keys}
     write_json(args.output or study.paths.tracked(experiment.id), stamp)
 
@@ -63,28 +62,27 @@ class Gathering:
 
     def entries(self) -> Iterator[Entry]:
         """Yield every variant that has a finished replicate, its replicates, and the summary."""
-        origin = _origin()
         if self.experiment.spec.search:
-            yield from self._searches(origin)
+            yield from self._searches()
             return
         trained = {v.name: self._records(v) for v in self.experiment.variants.values()}
         for name, records in trained.items():
             if records:
                 variant = self.experiment.variants[name]
-                yield self._parent(variant, records, origin)
-                yield from (self._replicate(variant, record, origin) for record in records)
+                yield self._parent(variant, records)
+                yield from (self._replicate(variant, record) for record in records)
         everything = [record for records in trained.values() for record in records]
         if everything:
-            yield self._summary(max(record.end for record in everything), origin)
+            yield self._summary(max(record.end for record in everything))
 
     def finished(self, name: str, replicate: int) -> Entry:
         """Return one replicate by itself: its variant has an entry when its replicates are all there."""
         variant = self.experiment.variants[name]
         if (record := self._record(self.experiment.run(variant, replicate))) is None:
             raise StudyError("not trained as planned")
-        return replace(self._replicate(variant, record, _origin()), parent=None)
+        return replace(self._replicate(variant, record), parent=None)
 
-    def _searches(self, origin: Mapping[str, str]) -> Iterator[Entry]:
+    def _searches(self) -> Iterator[Entry]:
         """Yield every variant that has a finished search, its searches (trials are a table), and the summary."""
         ends = []
         for variant in self.experiment.variants.values():
@@ -97,7 +95,7 @@ class Gathering:
             keys = [digest([canonical(variant.search), plain(each)]) for each in chosen]
             tags, slot = self._tags(variant), f"variant/{variant.name}"
             load = partial(Content, self._params(variant))
-            yield Entry(slot, variant.name, digest(keys), min(starts), 0, load, tags, origin)
+            yield Entry(slot, variant.name, digest(keys), min(starts), 0, load, tags, _origin())
             for planned, each, start, key in zip(finished, chosen, starts, keys, strict=True):
                 number = planned.replicate
                 yield Entry(
@@ -108,14 +106,13 @@ class Gathering:
                     seconds=0,
                     load=partial(self._search, planned, each),
                     tags=tags | {"replicate": str(number), "outcome": "finished"},
-                    origin=origin,
+                    origin=_origin(),
                     parent=slot,
                 )
         if ends:
-            yield self._summary(max(ends), origin)
+            yield self._summary(max(ends))
 
     def _search(self, planned: PlannedSearch, chosen: Chosen) -> Content:
-        """Return a search's settings, scores by trial, test results, and its rounds as tables."""
         scores = np.array([trial.score for trial in read_rounds(self.files, planned.rounds)])
         metrics = {f"final/test/{name}": thinned([0], [value]) for name, value in chosen.test.items()}
         if len(scores):
@@ -149,7 +146,7 @@ class Gathering:
         """What there is of the study."""
         return folder_of(self.study)
 
-    def _parent(self, variant: Variant, records: Sequence[RunRecord], origin: Mapping[str, str]) -> Entry:
+    def _parent(self, variant: Variant, records: Sequence[RunRecord]) -> Entry:
         diverged = sum(record.outcome == "diverged" for record in records)
         return Entry(
             slot=f"variant/{variant.name}",
@@ -159,14 +156,15 @@ class Gathering:
             seconds=sum(record.seconds for record in records),
             load=partial(self._means, variant, records),
             tags=self._tags(variant) | {"replicates": str(len(records)), "diverged": str(diverged)},
-            origin=origin,
+            origin=_origin(),
             data=self._data(records[0]),
         )
 
-    def _replicate(self, variant: Variant, record: RunRecord, origin: Mapping[str, str]) -> Entry:
+    def _replicate(self, variant: Variant, record: RunRecord) -> Entry:
         number = record.replicate
         environment = {f"environment.{name}": text for name, text in record.environment.items()}
         of_record = {"seed": str(record.seed), "sources": record.sources}
+        job = self.study.job_of(self.experiment.run(variant, number))
         return Entry(
             slot=f"replicate/{variant.name}/{number}",
             name=f"{variant.name} replicate {number}",
@@ -175,12 +173,12 @@ class Gathering:
             seconds=record.seconds,
             load=partial(self._curves, variant, number),
             tags=self._tags(variant) | {"replicate": str(number), "outcome": record.outcome},
-            origin={**origin, **environment, **of_record, "job": self._job(variant, number)},
+            origin={**_origin(), **environment, **of_record, "job": job},
             parent=f"variant/{variant.name}",
             data=self._data(record),
         )
 
-    def _summary(self, ended: datetime, origin: Mapping[str, str]) -> Entry:
+    def _summary(self, ended: datetime) -> Entry:
         paths, name = self.study.paths, self.experiment.id
         figures = _existing(paths.figure(name, figure) for figure in self.experiment.figures)
         tables = _existing([paths.claims(name), paths.summary(name)])
@@ -196,17 +194,15 @@ class Gathering:
             seconds=0,
             load=lambda: Content(artifacts={"figures": figures, "": tables}),
             tags={"preset": self.study.config.preset, **verdicts, **({NOTE: "\n".join(lines)} if lines else {})},
-            origin=origin,
+            origin=_origin(),
         )
 
     def _curves(self, variant: Variant, replicate: int) -> Content:
-        """Return a replicate's settings, curves and last values, and its two files."""
         files = replicate_files(self.study.paths.run_folder(self.experiment.id, variant.name), replicate)
         curves = _numbers(files[0])
         return Content(self._params(variant), _lines(curves) | _finals([curves]), {"": [Path(f) for f in files]})
 
     def _means(self, variant: Variant, records: Sequence[RunRecord]) -> Content:
-        """Return a variant's settings and the means of its replicates' curves and last values."""
         folder = self.study.paths.run_folder(self.experiment.id, variant.name)
         curves = [_numbers(replicate_files(folder, record.replicate)[0]) for record in records]
         return Content(self._params(variant), _lines(_mean_curves(curves)) | _finals(curves))
@@ -228,10 +224,6 @@ class Gathering:
         config = self.study.config.data
         profile = {f"{split} examples": size for split, size in vars(config.sizes).items()}
         return Data("MNIST", record.data, config.directory, profile) if record.data else None
-
-    def _job(self, variant: Variant, replicate: int) -> str:
-        """Return the job that trains the replicate, by its output file."""
-        return self.study.job_of(self.experiment.run(variant, replicate))
 
     def _params(self, variant: Variant) -> dict[str, Any]:
         axes = {f"axis.{level.axis}": level.value for level in variant.levels}
@@ -289,17 +281,8 @@ def _modified(file: Path) -> datetime:
 def _origin() -> dict[str, str]:
     """Return where the mirroring happens: git commit and cluster job, where there are any."""
     origin = {"mlflow.source.name": "chapter6", "mlflow.source.type": "JOB"}
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        commit = ""
-    if commit:
-        origin["mlflow.source.git.commit"] = commit
+    if checked_out := commit():
+        origin["mlflow.source.git.commit"] = checked_out
     if job := os.environ.get("SLURM_JOB_ID"):
         origin["slurm.job"] = job
     return origin
-
-
-def _listed(changes: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {change}" for change, number in changes.items())

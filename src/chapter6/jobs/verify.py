@@ -19,7 +19,6 @@ from chapter6.terminal import say
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
     parser.add_argument("archives", nargs="+", type=Path, metavar="archive", help="one archive, or two to be compared")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from csv import reader
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from urllib.parse import quote
@@ -14,22 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from chapter6.report import numbers, pictures, prose
+from chapter6.report.prose import Link
 from chapter6.report.strings import Strings, strings
-from chapter6.report.views import VERDICTS, ClaimView, ExperimentView, PageView, PartView, SectionView, TableView
+from chapter6.report.views import VERDICTS, ClaimView, ExperimentView, PageView, PartView, TableView
 
 MLFLOW = "/#/experiments?experimentSearchFilter="  # of MLflow's UI
 MOST_ROWS = 40  # of final values shown in the page; the rest is in the file
 MOST_PRINTED = 12  # rows of a claim's comparisons that are also printed
-
-
-@dataclass(frozen=True)
-class Link:
-    """An entry of the contents, with the entries below it."""
-
-    anchor: str
-    text: str
-    children: tuple[Link, ...] = ()
-    is_experiment: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +49,9 @@ class Anchors:
     def __init__(self, page: PageView) -> None:
         self._taken: set[str] = set()
         self._experiments = {experiment.id: self.take(experiment.id) for experiment in page.experiments}
-        self._claims = {id(c): self.take(c.id) for e in page.experiments for c in e.claims}
-        self._by_id: dict[str, ClaimView] = {}
-        for claim in (claim for experiment in page.experiments for claim in experiment.claims):
-            self._by_id.setdefault(claim.id, claim)
+        claims = [claim for experiment in page.experiments for claim in experiment.claims]
+        self._claims = {id(claim): self.take(claim.id) for claim in claims}
+        self._by_id = {claim.id: claim for claim in reversed(claims)}  # of two with one id the first
 
     def take(self, wanted: str) -> str:
         """Return ``wanted``, or the next free name like it."""
@@ -87,15 +78,18 @@ class Anchors:
 def render_page(page: PageView, language: str = "en") -> str:
     """Return the page as HTML (well-formed XML at the same time)."""
     words, anchors = strings(language), Anchors(page)
-    style = _resource("static/page.css")
+    style = (files(__package__) / "static/page.css").read_text(encoding="utf-8")
     opening = _part("introduction", page.introduction, words["introduction"], (), anchors)
     overview, colophon = anchors.take("claims"), anchors.take("colophon")
-    sections = [_section(section, words, anchors) for section in page.sections]
+    sections = [
+        _part(f"section-{s.id}", s.prose, words["section"].get(s.id, s.id), s.experiments, anchors)
+        for s in page.sections
+    ]
     method = _part("method", page.method, words["method"], (), anchors)
-    before, after = ([part] if part.blocks else [] for part in (opening, method))
+    sections = [*([opening] if opening.blocks else []), *sections, *([method] if method.blocks else [])]
     contents = [
         Link(overview, words["overview"]["title"]),
-        *(Link(part.anchor, part.title, part.links) for part in [*before, *sections, *after]),
+        *(Link(part.anchor, part.title, part.links) for part in sections),
         Link(colophon, words["colophon"]["title"]),
     ]
     return (
@@ -106,9 +100,7 @@ def render_page(page: PageView, language: str = "en") -> str:
             style=Markup(style),
             style_hash=b64encode(sha256(style.encode()).digest()).decode(),
             contents=contents,
-            before=before,
             sections=sections,
-            after=after,
             overview_anchor=overview,
             colophon_anchor=colophon,
             by_verdict=_by_verdict(sections),
@@ -117,16 +109,12 @@ def render_page(page: PageView, language: str = "en") -> str:
     )
 
 
-def _section(section: SectionView, words: Strings, anchors: Anchors) -> Part:
-    title = words["section"].get(section.id, section.id)
-    return _part(f"section-{section.id}", section.prose, title, section.experiments, anchors)
-
-
 def _part(anchor: str, markdown: str, title: str, experiments: Sequence[ExperimentView], anchors: Anchors) -> Part:
     """Put text and experiments in order; experiments that no text places follow at the end."""
     anchor = anchors.take(anchor)
     text = prose.read(markdown, anchor, anchors.take)
-    blocks, links = [], []
+    blocks: list[Placed] = []
+    links: list[Link] = []
     waiting = {experiment.id: experiment for experiment in experiments}
     for block in [*text.blocks, *(prose.Block("", experiment=name) for name in waiting)]:
         experiment = waiting.pop(block.experiment, None)
@@ -136,7 +124,7 @@ def _part(anchor: str, markdown: str, title: str, experiments: Sequence[Experime
         if block.claims and not claims:
             continue
         blocks.append(Placed(Markup(block.html), experiment, claims))
-        links += [Link(heading.anchor, heading.text) for heading in block.headings]
+        links += block.headings
         if experiment:
             links.append(Link(anchors.experiment(experiment), experiment.title, is_experiment=True))
     return Part(anchor, text.title or title, tuple(blocks), tuple(links))
@@ -178,9 +166,9 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
         t=words,
         anchor_of=anchors.experiment,
         claim_anchor=anchors.claim,
-        drawing=_drawings(anchors),
+        drawing=lambda svg, alt: Markup(pictures.inlined(svg, anchors.take("drawing") + ".", alt)),
         interval=numbers.interval,
-        measured=_measured(words),
+        measured=partial(_measured, words["unit"]),
         final_values=final_values,
         mlflow=lambda runs, experiment: runs.address + MLFLOW + quote(runs.names[experiment], safe=""),
         download=lambda text: "data:text/csv;charset=utf-8;base64," + b64encode(text.encode()).decode(),
@@ -197,27 +185,12 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
     return environment
 
 
-def _measured(words: Strings) -> Callable[..., str]:
-    """Return how a part's numbers are written, with their unit: shares in per cent, differences in points."""
-
-    def measured(part: PartView, *values: float | None) -> str:
-        shown = values or (part.estimate, part.low, part.high)
-        is_share = part.unit == "share"
-        scaled = [value if value is None or not is_share else 100 * value for value in shown]
-        text = numbers.interval(*scaled) if len(scaled) == 3 else numbers.exact(scaled[0])
-        key = "ratio" if part.scale == "ratio" else f"share_{part.scale}" if is_share else part.unit
-        unit = words["unit"].get(key, key)
-        return f"{text} {unit}" if unit and shown[0] is not None else text
-
-    return measured
-
-
-def _drawings(anchors: Anchors) -> Callable[[str, str], Markup]:
-    def drawing(svg: str, alt: str) -> Markup:
-        return Markup(pictures.inlined(svg, anchors.take("drawing") + ".", alt))
-
-    return drawing
-
-
-def _resource(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def _measured(units: Mapping[str, str], part: PartView, *values: float | None) -> str:
+    """Write a part's numbers with their unit: shares in per cent, differences in points."""
+    shown = values or (part.estimate, part.low, part.high)
+    is_share = part.unit == "share"
+    scaled = [value if value is None or not is_share else 100 * value for value in shown]
+    text = numbers.interval(*scaled) if len(scaled) == 3 else numbers.exact(scaled[0])
+    key = "ratio" if part.scale == "ratio" else f"share_{part.scale}" if is_share else part.unit
+    unit = units.get(key, key)
+    return f"{text} {unit}" if unit and shown[0] is not None else text

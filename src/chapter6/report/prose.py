@@ -20,7 +20,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
@@ -39,11 +38,13 @@ SIGNS, CLOSERS = ("+", "\N{MINUS SIGN}", "±"), (")", "]", "}", "|", "!", "\N{PR
 
 
 @dataclass(frozen=True)
-class Heading:
-    """A heading inside a section: its anchor and its text."""
+class Link:
+    """An entry of the contents, a heading or an experiment, with the entries below it."""
 
     anchor: str
     text: str
+    children: tuple[Link, ...] = ()
+    is_experiment: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Block:
     """A stretch of text with the headings in it, the place of an experiment with its reading guide, or of claims."""
 
     html: str
-    headings: tuple[Heading, ...] = ()
+    headings: tuple[Link, ...] = ()
     experiment: str = ""
     claims: tuple[str, ...] = ()
 
@@ -162,16 +163,17 @@ def _is_opening(element: ElementTree.Element) -> bool:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True, "typographer": True})
     parser.enable(["table", "smartquotes", "replacements"]).disable("image")
-    dollarmath_plugin(parser, allow_labels=False, allow_digits=False, renderer=_formula)
+    dollarmath_plugin(
+        parser,
+        allow_labels=False,
+        allow_digits=False,
+        renderer=lambda latex, options: math(latex, bool(options["display_mode"])),
+    )
     for place in (EXPERIMENT, CLAIMS):
         container_plugin(parser, place)
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return parser
-
-
-def _formula(latex: str, options: dict[str, Any]) -> str:
-    return math(latex, bool(options["display_mode"]))
 
 
 def _render(tokens: Sequence[Token]) -> str:
@@ -218,7 +220,7 @@ def _place(token: Token, place: str, before: _Part) -> _Part:
     return _Part([], place, names)
 
 
-def _shift_headings(tokens: Sequence[Token], by: int, anchor_of: Callable[[str], str]) -> list[Heading]:
+def _shift_headings(tokens: Sequence[Token], by: int, anchor_of: Callable[[str], str]) -> list[Link]:
     """Lower headings in place, give them anchors, and return those a table of contents lists."""
     listed = []
     for i, token in enumerate(tokens):
@@ -227,14 +229,10 @@ def _shift_headings(tokens: Sequence[Token], by: int, anchor_of: Callable[[str],
             anchor = anchor_of(text)
             token.attrSet("id", anchor)
             if token.tag == "h2":
-                listed.append(Heading(anchor, text))
+                listed.append(Link(anchor, text))
         if token.type in ("heading_open", "heading_close"):
-            token.tag = _lowered(token.tag, by)
+            token.tag = f"h{min(6, int(token.tag[1]) + by)}"
     return listed
-
-
-def _lowered(tag: str, by: int) -> str:
-    return f"h{min(6, int(tag[1]) + by)}"
 
 
 def _text(token: Token) -> str:

@@ -11,6 +11,7 @@ from chapter6.report.numbers import NOTHING, TIMES, exact, number, percent
 from chapter6.report.settings import term
 from chapter6.report.strings import Strings
 from chapter6.report.views import TableView, TuningView
+from chapter6.settings import flatten
 
 MOST_NAMES = 4
 
@@ -35,11 +36,11 @@ def search_settings(search: Record, rounds: Sequence[int]) -> dict[str, Any]:
     """Return what a search was told beside its space, under dotted keys."""
     flat: dict[str, Any] = {}
     if search["strategy"]:
-        flat |= {"search.trials": search["trials"], **_kind("strategy", search["strategy"])}
+        flat |= {"search.trials": search["trials"], **flatten({"strategy": search["strategy"]})}
         if len(rounds) > 1:
             flat["search.rounds"] = list(rounds)
     else:
-        flat |= {"replay": str(search["replay"]["of"]), **_kind("replay.rule", search["replay"]["rule"])}
+        flat |= {"replay": str(search["replay"]["of"]), **flatten({"replay.rule": search["replay"]["rule"]})}
     return flat | {"search.metric": search["metric"], "search.retrains": search["retrains"]}
 
 
@@ -101,8 +102,3 @@ def _tuned_row(tuned: Tuned, factors: Sequence[float], text: Strings, words: Str
 
 def _loss(candidate: Record, text: Strings) -> str:
     return text["diverged"] if candidate["outcome"] == "diverged" else number(candidate["loss"])
-
-
-def _kind(key: str, plain: Record) -> dict[str, Any]:
-    rest = {f"{key}.{name}": value for name, value in plain.items() if name != "kind"}
-    return {key: plain["kind"], **rest}

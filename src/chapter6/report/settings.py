@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import or_
 from typing import Any
 
 from chapter6.report.numbers import TIMES, exact, number
 from chapter6.report.strings import Strings
-from chapter6.report.views import Fact, Row, SettingsView, TableView
+from chapter6.report.views import SettingsView, TableView
+from chapter6.settings import flatten
 
 MOST_ROWS = 24  # with more variants, the axes and levels are shown in their place
 
@@ -74,25 +76,11 @@ def levels(sweep: Mapping[str, Any], own: Collection[str]) -> Iterator[Level]:
             for name, sets in named.items():
                 label = sets.get("label", name if isinstance(name, str) else exact(name))
                 run = {key: value for key, value in sets.items() if key not in own}
-                yield Level(axis, str(label), _flat_level(run))
+                yield Level(axis, str(label), flatten(run))
         else:
             for value in named:
                 is_number = isinstance(value, int | float)
                 yield Level(axis, exact(value) if is_number else str(value), {axis: value})
-
-
-def _flat_level(sets: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Put settings under dotted keys, a part's kind under the part's own name; ``{times: f}`` stays whole."""
-    flat: dict[str, Any] = {}
-    for key, value in sets.items():
-        if isinstance(value, Mapping) and set(value) != {"times"}:
-            if "kind" in value:
-                flat[f"{prefix}{key}"] = value["kind"]
-            rest = {name: item for name, item in value.items() if name != "kind"}
-            flat |= _flat_level(rest, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def term(key: str, words: Strings) -> str:
@@ -172,36 +160,22 @@ def _parts(values: Flat, words: Strings) -> dict[str, str]:
 
 
 def _variants_table(
-    variants: Sequence[VariantSettings],
-    parts: Sequence[Mapping[str, str]],
-    differing: Sequence[str],
-    words: Strings,
+    variants: Sequence[VariantSettings], parts: Sequence[dict[str, str]], differing: Sequence[str], words: Strings
 ) -> TableView:
     text = words["settings"]
-    columns: list[str] = [text["variant"], *differing]
-    rows: list[list[str]] = [
-        [variant.label, *(part.get(name, text["none"]) for name in differing)]
-        for variant, part in zip(variants, parts, strict=True)
-    ]
-    extra: list[tuple[str, list[str]]] = [
-        (text["track"], [term(variant.track, words) for variant in variants]),
-        (text["replicates"], [str(variant.replicates) for variant in variants]),
-    ]
-    for column, cells in extra:
-        if len(set(cells)) > 1:
-            columns.append(column)
-            rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
-    return TableView(tuple(columns), tuple(tuple(row) for row in rows))
+    own = [{text["track"]: term(v.track, words), text["replicates"]: str(v.replicates)} for v in variants]
+    columns = [*differing, *(name for name in own[0] if len({each[name] for each in own}) > 1)]
+    rows = (
+        (variant.label, *(cells.get(name, text["none"]) for name in columns))
+        for variant, cells in zip(variants, map(or_, parts, own), strict=True)
+    )
+    return TableView((text["variant"], *columns), tuple(rows))
 
 
 def _levels_table(levels: Sequence[Level], words: Strings) -> TableView:
     text = words["settings"]
-    rows: list[Row] = [
-        (term(level.axis, words), level.name, _joined(_parts(level.sets, words)) or text["none"]) for level in levels
-    ]
+    rows = []
+    for level in levels:
+        sets = "; ".join(f"{name}: {value}" for name, value in _parts(level.sets, words).items())
+        rows.append((term(level.axis, words), level.name, sets or text["none"]))
     return TableView((text["axis"], text["level"], text["sets"]), tuple(rows))
-
-
-def _joined(parts: Mapping[str, str]) -> str:
-    facts: list[Fact] = list(parts.items())
-    return "; ".join(f"{name}: {value}" for name, value in facts)

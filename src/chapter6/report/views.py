@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from chapter6.registry import build
 
 VERDICTS = ("supported", "contradicted", "undecided")
 STRENGTH = ("contradicted", "undecided", "supported")  # the weakest of a conjunction decides
@@ -37,6 +39,12 @@ class PartView:
     replicates: int | None = None
     outcome: str = ""
 
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> PartView:
+        """Return a part of a verdict as judging leaves it; what is absent or null is as if there were none."""
+        known = {field.name for field in fields(cls)}
+        return build(cls, {name: value for name, value in record.items() if name in known and value is not None})
+
 
 @dataclass(frozen=True)
 class ClaimView:
@@ -56,6 +64,20 @@ class ClaimView:
     parts: tuple[PartView, ...] = ()
     remark: str = ""
     combine: Literal["all_of", "any_of", ""] = "all_of"
+
+    def judged(self, verdict: Mapping[str, Any]) -> ClaimView:
+        """Return the claim with its verdict as judging leaves it."""
+        return replace(
+            self,
+            statement=verdict["statement"],
+            verdict=verdict["verdict"],
+            sentence=verdict.get("sentence") or "",
+            parts=tuple(PartView.of(part) for part in verdict["parts"]),
+            estimate=verdict.get("estimate"),
+            low=verdict.get("low"),
+            high=verdict.get("high"),
+            replicates=verdict.get("replicates"),
+        )
 
     @property
     def order(self) -> list[str | int]:

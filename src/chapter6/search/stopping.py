@@ -53,7 +53,6 @@ class Median(StoppingRule):
     grace: Share = 0.2
 
     def looks(self, curves: Curves) -> NDArray[np.intp]:
-        """Return the look at which each trial first falls below, or all."""
         trials, total = curves.shape
         given = np.full(trials, total)
         for trial in range(1, trials):

@@ -33,6 +33,10 @@ class Strategy(Family):
         """Return ``count`` new points (count, dimensions), given all points ``tried`` and their ``scores``."""
 
 
+def _batches(trials: int, size: int) -> list[int]:
+    return [min(size, trials - start) for start in range(0, trials, size)]
+
+
 @dataclass(frozen=True)
 class Random(Strategy):
     """Independent uniform points (section 6.5.2; Bergstra and Bengio 2012).
@@ -43,12 +47,9 @@ class Random(Strategy):
     batch: Count = 20
 
     def rounds(self, trials: int) -> list[int]:
-        """Batches of equal size, and what is left over."""
-        sizes = [*[self.batch] * (trials // self.batch), trials % self.batch]
-        return [size for size in sizes if size]
+        return _batches(trials, self.batch)
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
-        """Draw uniformly."""
         return rng.random((count, dimensions))
 
 
@@ -57,7 +58,6 @@ class Grid(Strategy):
     """The centres of equal cells, in two dimensions the most nearly square grid of so many points."""
 
     def rounds(self, trials: int) -> list[int]:
-        """All at once."""
         return [trials]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
@@ -86,7 +86,6 @@ class Narrowing(Strategy):
         return [size for size in sizes if size]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
-        """Draw uniformly within the box of this round."""
         low, high = self.box(tried, scores, dimensions)
         return low + rng.random((count, dimensions)) * (high - low)
 
@@ -110,13 +109,9 @@ class Bayesian(Strategy):
     batch: Count = 4
 
     def rounds(self, trials: int) -> list[int]:
-        """One round of random points, then batches."""
-        rest = max(0, trials - self.initial)
-        sizes = [min(self.initial, trials), *[self.batch] * (rest // self.batch), rest % self.batch]
-        return [size for size in sizes if size]
+        return [*_batches(min(self.initial, trials), self.initial), *_batches(trials - self.initial, self.batch)]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
-        """Draw at random at first, then maximize the expected improvement."""
         if not len(tried):
             return rng.random((count, dimensions))
         from bayes_opt import BayesianOptimization, acquisition

@@ -188,12 +188,15 @@ def changed(archive: Archive) -> Iterator[str]:
             yield f"{name}: its content was changed (its SHA-256 is not the manifest's)"
 
 
-def read_plain(content: bytes) -> Any:
-    """Return JSON data; a key given twice, NaN and infinity are refused with a ValueError."""
+def read_object(content: bytes) -> dict[str, Any]:
+    """Return an object of JSON; a key given twice, NaN and infinity are refused with a ValueError."""
     try:
-        return json.loads(content.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+        raw = json.loads(content.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if not isinstance(raw, dict):
+        raise ValueError(f"expected keys and values, not {type(raw).__name__}")
+    return raw
 
 
 class _RefusedError(Exception):
@@ -250,7 +253,7 @@ def _manifest(file: zipfile.ZipFile) -> Manifest:
     if file.getinfo(MANIFEST).file_size > MOST_BYTES_OF_MANIFEST:
         raise _RefusedError(f"{MANIFEST} would unpack to {file.getinfo(MANIFEST).file_size} bytes")
     try:
-        raw = _plain_object(_unpacked(file, MANIFEST))
+        raw = read_object(_unpacked(file, MANIFEST))
         if raw.get("format") != FORMAT:
             raise _RefusedError(f"{MANIFEST} has format {raw.get('format')!r}, and this chapter6 reads format {FORMAT}")
         manifest = parse(Manifest, raw, MANIFEST)
@@ -269,13 +272,6 @@ def _unpacked(file: zipfile.ZipFile, name: str) -> bytes:
     """Return a file's content, of which no more is unpacked than the size that was checked."""
     with file.open(name) as stream:
         return stream.read(file.getinfo(name).file_size)
-
-
-def _plain_object(content: bytes) -> dict[str, Any]:
-    raw = read_plain(content)
-    if not isinstance(raw, dict):
-        raise ValueError(f"expected keys and values, not {type(raw).__name__}")
-    return raw
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from chapter6.analysis.claims import judge_claim
 from chapter6.analysis.tables import summary_table
 from chapter6.registry import StudyError
+from chapter6.settings import shortened
 from chapter6.sharing.archive import Facts
 from chapter6.sharing.contents import CONFIG, DATA, facts, names_of, study_in
 from chapter6.sharing.rederivation import (
@@ -37,6 +38,7 @@ from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import best_of, read_chosen, read_round, read_rounds, read_trial_curves
 from chapter6.study.tunings import Tuned, read_tuned
 
+MOST_NAMED = 3  # of files or runs with one problem
 CHECKS = {
     "settings": "the settings can be read",
     "complete": "everything is there that the settings ask for, and nothing else",
@@ -113,9 +115,9 @@ def _complete(study: Study, files: Files) -> Problems:
         if name not in files:
             missing[_group(study, name)].append(name)
     for group, names in missing.items():
-        yield f"{group}: missing: {some(names)}"
+        yield f"{group}: missing: {shortened(names, MOST_NAMED)}"
     if strange := [name for name in files if name not in wanted and name not in (CONFIG, DATA)]:
-        yield f"not part of the study: {some(strange)}"
+        yield f"not part of the study: {shortened(strange, MOST_NAMED)}"
 
 
 def _group(study: Study, name: str) -> str:
@@ -125,11 +127,6 @@ def _group(study: Study, name: str) -> str:
         "",
     )
     return owner or "the study"
-
-
-def some(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few names and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _runs(study: Study, files: Files, same_code: bool) -> Problems:
@@ -143,9 +140,10 @@ def _runs(study: Study, files: Files, same_code: bool) -> Problems:
                 for problem in _guarded(partial(_run, files, planned, under, used)):
                     found[experiment.id, problem].append(f"{planned.variant.name} {planned.replicate}")
     for (name, problem), names in found.items():
-        yield f"{name}: {problem}: {some(names)}"
+        yield f"{name}: {problem}: {shortened(names, MOST_NAMED)}"
     if len(digests := used - {None}) > 1:
-        yield f"not all runs have the same data: digests {some(sorted(str(d)[:12] for d in digests))}"
+        told = shortened(sorted(str(digest)[:12] for digest in digests), MOST_NAMED)
+        yield f"not all runs have the same data: digests {told}"
     yield from _each(study, partial(_tunings, study, files))
     yield from _each(study, partial(_searches, files))
 

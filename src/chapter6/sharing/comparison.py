@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chapter6.settings import shortened
 from chapter6.sharing.run_comparison import NONE, RunPair, Side, run_pairs
-from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.plan import Experiment, Study
 
 Agreement = Literal["equal", "agree", "no interval", "differ"]
 DIGITS = 1e-6  # relative: values without chance that agree to six digits are the same on two machines
@@ -188,7 +189,11 @@ def _experiment(a: Experiment, b: Experiment) -> Iterator[str]:
         other = b.variants.get(name)
         if other is None:
             continue
-        told = [{**v.settings, **_taken(v), "replicates": v.replicates} for v in (one, other)]
+        # What is taken from files is told without their names, which differ by preset alone.
+        told = [
+            {**v.settings, **dict.fromkeys(v.taken.takes, "from a file"), "replicates": v.replicates}
+            for v in (one, other)
+        ]
         for key in sorted(told[0].keys() | told[1].keys()):
             values = [of.get(key, NONE) for of in told]
             if values[0] != values[1]:
@@ -200,13 +205,7 @@ def _experiment(a: Experiment, b: Experiment) -> Iterator[str]:
             yield f"{a.id}: claim {name} is worded or checked otherwise"
 
 
-def _taken(variant: Variant) -> dict[str, str]:
-    """Return what is taken from files, without their names, which differ by preset alone."""
-    return dict.fromkeys(variant.taken.takes, "from a file")
-
-
 def _only(what: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     for side, own, others in (("A", a, b), ("B", b, a)):
         if names := [name for name in own if name not in others]:
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            yield f"{what}{'s' * (len(names) > 1)} only in {side}: {shown}"
+            yield f"{what}{'s' * (len(names) > 1)} only in {side}: {shortened(names, 3)}"

@@ -50,35 +50,35 @@ def table_problems(content: bytes, expected: pd.DataFrame) -> Problems:
     if list(table.columns) != list(expected.columns):
         yield f"has the columns {', '.join(table.columns)}, and the runs give {', '.join(expected.columns)}"
         return
+    yield from _cell_problems(table, expected)
+
+
+def _cell_problems(table: pd.DataFrame, expected: pd.DataFrame, tolerance: float = 0.0) -> Problems:
     for column in expected.columns:
-        if count := int(_differing(table[column], expected[column]).sum()):
+        if _is_number(expected[column]):
+            a, b = table[column].to_numpy(dtype=float), expected[column].to_numpy(dtype=float)
+            differing = ~np.isclose(a, b, rtol=tolerance, atol=0, equal_nan=True)
+        else:
+            differing = table[column].to_numpy(dtype=object) != expected[column].to_numpy(dtype=object)
+        if count := int(differing.sum()):
             yield f"{count} of {len(expected)} rows are not what the runs give, in column {column!r}"
 
 
-def _differing(found: pd.Series, expected: pd.Series) -> Any:
-    if expected.dtype.kind in "iuf":
-        a, b = found.to_numpy(dtype=float), expected.to_numpy(dtype=float)
-        return ~((a == b) | (np.isnan(a) & np.isnan(b)))
-    return found.to_numpy(dtype=object) != expected.to_numpy(dtype=object)
+def _is_number(column: pd.Series) -> bool:
+    return column.dtype.kind in "iuf"
 
 
 def summary_problems(content: bytes, expected: pd.DataFrame) -> Problems:
     """Compare the table for people, which is rounded, with what it should be."""
     import pandas as pd
 
-    numbers = {name: expected[name].dtype.kind in "iuf" for name in expected}
-    table = pd.read_csv(BytesIO(content), dtype={name: float if number else str for name, number in numbers.items()})
+    table = pd.read_csv(
+        BytesIO(content), dtype={name: float if _is_number(expected[name]) else str for name in expected}
+    )
     if list(table.columns) != list(expected.columns) or len(table) != len(expected):
         yield "has other rows or columns than the runs give"
         return
-    for name, is_number in numbers.items():
-        if is_number:
-            a, b = table[name].to_numpy(dtype=float), expected[name].to_numpy(dtype=float)
-            differing = ~np.isclose(a, b, rtol=1e-5, atol=0, equal_nan=True)
-        else:
-            differing = table[name].to_numpy(dtype=object) != expected[name].to_numpy(dtype=object)
-        if differing.any():
-            yield f"{int(differing.sum())} of {len(table)} rows are not what the runs give, in column {name!r}"
+    yield from _cell_problems(table, expected, tolerance=1e-5)
 
 
 def verdict_problems(told: Mapping[str, Any], again: Mapping[str, Any], same_code: bool) -> Problems:

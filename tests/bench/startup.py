@@ -16,7 +16,7 @@ from bench.candidates.engine import run_of
 from bench.processes import BenchError
 from bench.summaries import spread
 from bench.work import TASKS, read_data
-from chapter6.engine.measurements import BatchLoss, Evaluation
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
 from chapter6.engine.run import Record, Run, Schedule
 from chapter6.study.code import training_digest
 from chapter6.study.orders import Trained, TrainingOrder, write_order

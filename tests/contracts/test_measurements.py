@@ -3,7 +3,7 @@ from fnmatch import fnmatch
 import numpy as np
 import pytest
 
-from chapter6.engine.measurements import Measurement
+from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import build
@@ -13,16 +13,18 @@ every_measurement = pytest.mark.parametrize("kind", Measurement.members)
 
 
 def subject_of(kind):
-    """Return a problem that the measurement reads, one gradient into its training."""
+    """Return a problem that the measurement reads, one gradient into its training; a network has a dead unit."""
     subject = Measurement.members[kind].subject
-    candidates = [network_problem(), SurfaceProblem(build(Surface, "bowl"))]
+    network = network_problem()
+    network.parameters.value_of["biases/layer-1"][0] = -100
+    candidates = [network, SurfaceProblem(build(Surface, "bowl"))]
     problem = next(candidate for candidate in candidates if isinstance(candidate, subject))
     problem.differentiate(1)
     return problem
 
 
 def readings(kind, problem):
-    return list(build(Measurement, kind).measure(problem))
+    return list(build(Measurement, kind).bind(problem)())
 
 
 @every_measurement

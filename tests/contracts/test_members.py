@@ -11,7 +11,7 @@ import chapter6.engine
 from chapter6.engine.data import Data
 from chapter6.engine.layers import Flatten
 from chapter6.engine.losses import Linear
-from chapter6.engine.measurements import Measurement
+from chapter6.engine.measurements.base import Measurement
 from chapter6.registry import Family, StudyError
 from engine.small import required_fields
 

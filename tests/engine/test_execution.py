@@ -10,7 +10,9 @@ from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute, problem_of
 from chapter6.engine.layers import Dense
 from chapter6.engine.losses import Linear
-from chapter6.engine.measurements import Activations, BatchLoss, Evaluation, Position
+from chapter6.engine.measurements.activations import Activations
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
+from chapter6.engine.measurements.surfaces import Position
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import SGD
 from chapter6.engine.penalties import L2

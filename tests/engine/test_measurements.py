@@ -3,35 +3,24 @@ import pytest
 
 from chapter6.engine.examples import Examples
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements import (
-    Activations,
-    BatchLoss,
-    DistinctUnits,
-    Evaluation,
-    Gradients,
-    Misalignment,
-    Position,
-)
+from chapter6.engine.measurements.activations import Activations
+from chapter6.engine.measurements.gradients import Gradients
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
+from chapter6.engine.measurements.surfaces import Misalignment, Position
+from chapter6.engine.measurements.weights import DistinctUnits
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.stages import EarlyStopping
 from chapter6.engine.surfaces import Bowl
 from engine.combinations import layers
+from engine.looks import layer_problem, read
 from engine.small import affine_shapes, gaussians, network_problem, watch
 from reference.differences import central_difference
 
 
-def read(measurement, problem):
-    return {metric: value for _, metric, value in measurement.measure(problem)}
-
-
 def read_layer(pre_activations, activation="relu", **settings):
     """Read a hidden layer whose pre-activations, one row an example, are made to be these."""
-    z = np.array(pre_activations, dtype=float)
-    examples = Examples(z, np.zeros(len(z), int))
-    problem = network_problem(examples, inputs=z.shape[1], hidden=(z.shape[1],), activation=activation)
-    problem.parameters.value_of["weights/layer-1"][...] = np.eye(z.shape[1])
-    readings = read(Activations(**settings), problem)
+    readings = read(Activations(**settings), layer_problem(pre_activations, activation))
     return {metric.removesuffix("/layer-1"): value for metric, value in readings.items()}
 
 
@@ -187,7 +176,7 @@ def test_the_loss_of_the_training_pass_is_not_computed_again():
 
 def test_evaluation_reads_the_splits_it_was_given():
     problem = network_problem()
-    readings = list(Evaluation(("validation",)).measure(problem))
+    readings = list(Evaluation(("validation",)).bind(problem)())
     loss, accuracy = problem.evaluate("validation")
     assert readings == [("validation", "loss", loss), ("validation", "accuracy", accuracy)]
 

@@ -13,7 +13,9 @@ from chapter6.engine.initializers import He, Normal
 from chapter6.engine.layers import Dense, Flatten
 from chapter6.engine.losses import Linear
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements import BatchLoss, DistinctUnits, Evaluation, Position
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
+from chapter6.engine.measurements.surfaces import Position
+from chapter6.engine.measurements.weights import DistinctUnits
 from chapter6.engine.network import Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Adam

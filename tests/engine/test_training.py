@@ -5,7 +5,9 @@ import pytest
 
 from chapter6.engine.examples import draw_indices
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement, Position
+from chapter6.engine.measurements.base import Measurement
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
+from chapter6.engine.measurements.surfaces import Position
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Optimizer
 from chapter6.engine.problems import NetworkProblem, Problem, SurfaceProblem

@@ -65,7 +65,7 @@ class Extra({family}):
     extra: int = 1
 '''
 UNUSED = {
-    "a measurement": [("engine/measurements.py", "", MEMBER.format(family="Measurement"))],
+    "a measurement": [("engine/measurements/losses.py", "", MEMBER.format(family="Measurement"))],
     "a layer": [("engine/layers.py", "", MEMBER.format(family="Layer"))],
     "an activation": [("engine/activations.py", "", MEMBER.format(family="Activation"))],
     "a loss": [("engine/losses.py", "", MEMBER.format(family="Loss"))],

@@ -73,7 +73,7 @@ CHANGES = {
         FOLLOWS,
     ),
     "one measurement more": (
-        ("src/chapter6/engine/measurements.py", "class Evaluation(", MEASUREMENT + "class Evaluation("),
+        ("src/chapter6/engine/measurements/losses.py", "class Evaluation(", MEASUREMENT + "class Evaluation("),
         set(),
         set(),
     ),

@@ -16,7 +16,8 @@ from annotated_types import MinLen
 from chapter6.engine.data import Data, Images
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
-from chapter6.engine.measurements import BatchLoss, Measurement
+from chapter6.engine.measurements.base import Measurement
+from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.network import Architecture
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.penalties import Penalty

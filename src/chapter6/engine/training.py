@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.measurements import BatchLoss, Measurement
+from chapter6.engine.measurements.base import Measurement, Reader
+from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.problems import NetworkProblem, Problem
 from chapter6.engine.stages import EarlyStopping, Stage
 
@@ -72,7 +73,7 @@ class _Session:
         self.status: Literal["finished", "diverged"] = "finished"
         self.step = 0
         self._problem, self._total, self._progress = problem, total, progress
-        self._before, self._after = _by_step(recordings)
+        self._before, self._after = _by_step(problem, recordings)
 
     def run(self, stage: Stage, is_last: bool) -> None:
         """Take the updates of a stage, or as many as it comes to; what is due at its end is read once it is over."""
@@ -114,9 +115,9 @@ class _Session:
             due = [*self._after.get(self.step, ()), *self._after.get(self._total, ())]
             self._record(tuple(dict.fromkeys(due)))
 
-    def _record(self, measurements: Sequence[Measurement]) -> None:
-        for measurement in measurements:
-            for split, metric, value in measurement.measure(self._problem):
+    def _record(self, readers: Sequence[Reader]) -> None:
+        for read in readers:
+            for split, metric, value in read():
                 curve = self.curves.setdefault((split, metric), Curve())
                 curve.steps.append(self.step)
                 curve.values.append(value)
@@ -151,14 +152,15 @@ class _Watch:
 
 
 def _by_step(
-    recordings: Sequence[Recording],
-) -> tuple[dict[int, list[Measurement]], dict[int, list[Measurement]]]:
-    """Index measurements by step: those of the training pass apart from those between updates."""
-    before: dict[int, list[Measurement]] = {}
-    after: dict[int, list[Measurement]] = {}
+    problem: Problem, recordings: Sequence[Recording]
+) -> tuple[dict[int, list[Reader]], dict[int, list[Reader]]]:
+    """Bind measurements, equal ones to one reader, and index these by step: those of the training pass apart."""
+    before: dict[int, list[Reader]] = {}
+    after: dict[int, list[Reader]] = {}
+    readers = {each.measurement: each.measurement.bind(problem) for each in recordings}
     for recording in recordings:
         measurement = recording.measurement
         in_pass = isinstance(measurement, BatchLoss) and not measurement.after_update
         for step in recording.steps:
-            (before if in_pass else after).setdefault(step, []).append(measurement)
+            (before if in_pass else after).setdefault(step, []).append(readers[measurement])
     return before, after

@@ -11,7 +11,7 @@ import numpy as np
 
 from chapter6.data.mnist import Dataset, load
 from chapter6.engine.execution import execute
-from chapter6.engine.measurements import Evaluation
+from chapter6.engine.measurements.losses import Evaluation
 from chapter6.engine.run import Record, Schedule
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json

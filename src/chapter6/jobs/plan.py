@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from chapter6.engine.data import Images
-from chapter6.engine.measurements import BatchLoss, Evaluation, Measurement
+from chapter6.engine.measurements.base import Measurement
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation
 from chapter6.engine.run import Record, Run
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study import orders

@@ -19,7 +19,7 @@ from chapter6.engine.data import Data
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss
-from chapter6.engine.measurements import Measurement
+from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.penalties import Penalty

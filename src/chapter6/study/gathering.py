@@ -24,7 +24,7 @@ from chapter6.analysis.tables import (
 from chapter6.analysis.tables import (
     Run as Row,
 )
-from chapter6.engine.measurements import Activations
+from chapter6.engine.measurements.activations import Activations
 from chapter6.engine.run import Run
 from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant

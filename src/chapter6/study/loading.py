@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chapter6.engine.data import Images
-from chapter6.engine.measurements import Evaluation
+from chapter6.engine.measurements.losses import Evaluation
 from chapter6.engine.run import Record, Run, Schedule
 from chapter6.figures.base import Figure
 from chapter6.registry import StudyError, plain

@@ -1,0 +1,11 @@
+"""What a run records, by subject; every kind joins the family when the package is imported."""
+
+from chapter6.engine.measurements import (  # noqa: F401 (they join)
+    activations,
+    gradients,
+    losses,
+    robustness,
+    surfaces,
+    units,
+    weights,
+)

@@ -1,0 +1,56 @@
+"""What a run records: readings of (split, metric, value) taken from a problem between updates.
+
+A metric of a layer carries its name behind a slash (``activation_std/layer-3``). A value is a number, or
+an array for a histogram, whose metric starts with ``histogram/``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+from numpy.typing import DTypeLike, NDArray
+
+from chapter6.engine.arrays import Array
+from chapter6.engine.problems import NetworkProblem, Problem
+from chapter6.registry import Family
+
+Reading = tuple[str, str, float | Array]
+Reader = Callable[[], Iterator[Reading]]
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Measurement(Family):
+    """One way of reading a problem; ``metrics`` lists what it yields, ``subject`` what it can read.
+
+    It is bound to the problem before the first update. What compares a look with earlier ones binds to a reader that
+    remembers them; any other only says how to ``measure``.
+    """
+
+    subject: ClassVar[type[Problem]] = NetworkProblem
+    metrics: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The splits the readings belong to."""
+        return ("train",)
+
+    def bind(self, problem: Problem) -> Reader:
+        """Return what yields the readings of the moment in which it is called."""
+        return partial(self.measure, problem)
+
+    @abstractmethod
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield the readings of this moment."""
+
+
+def first_examples(problem: NetworkProblem, count: int, dtype: DTypeLike | None = None) -> tuple[Array, NDArray[Any]]:
+    """Return the first ``count`` training images, scaled, and their targets, or as many as there are.
+
+    They are of the problem's type unless a ``dtype`` is given.
+    """
+    return next(problem.splits["train"].first(count).chunks(count, dtype or problem.dtype))

@@ -1,0 +1,55 @@
+"""Losses and accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chapter6.engine.measurements.base import Measurement, Reading, Split
+from chapter6.engine.problems import Classifier, Problem
+
+
+@dataclass(frozen=True)
+class BatchLoss(Measurement, key="batch_loss"):
+    """Loss of the mini-batch: after its update (the book's scripts), or of the training pass itself.
+
+    The loss of the training pass is known without a second forward pass, but only when the update's gradient
+    is computed: it belongs to the weights before the update and is recorded one step earlier.
+    """
+
+    subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
+    metrics: ClassVar[tuple[str, ...]] = ("loss",)
+    after_update: bool = False
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The batch."""
+        return ("batch",)
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield the loss of the current batch."""
+        assert isinstance(problem, Classifier)
+        yield "batch", "loss", problem.loss_after_update() if self.after_update else problem.batch_loss
+
+
+@dataclass(frozen=True)
+class Evaluation(Measurement):
+    """Loss (without penalty) and accuracy over whole splits."""
+
+    subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    splits: tuple[Split, ...] = ("train", "test")
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The splits evaluated."""
+        return self.splits
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield loss and accuracy of each split."""
+        assert isinstance(problem, Classifier)
+        for split in self.splits:
+            loss, accuracy = problem.evaluate(split)
+            yield split, "loss", loss
+            yield split, "accuracy", accuracy

@@ -61,7 +61,8 @@ def test_two_stages_are_executed_one_after_the_other():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_run_is_trained_in_the_type_that_is_asked_for(dtype):
+def test_a_run_is_trained_in_its_own_type_unless_another_is_asked_for(dtype):
+    assert problem_of(run(dtype=np.dtype(dtype).name), STREAMS, DATASET).values.dtype == dtype
     assert problem_of(run(), STREAMS, DATASET, dtype).values.dtype == dtype
 
 

@@ -16,11 +16,11 @@ def execute(
     run: Run,
     streams: Streams,
     dataset: Dataset | None = None,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike | None = None,
     progress: Progress | None = None,
     data_streams: Streams | None = None,
 ) -> Outcome:
-    """Train one replicate of ``run``; ``dataset`` may be None where the run reads no images.
+    """Train one replicate of ``run``, in its own type or in ``dtype``; ``dataset`` may be None where it reads no images.
 
     The data (noise, or the split into training and validation) are drawn from ``data_streams`` where trials of one
     search share them.
@@ -33,7 +33,7 @@ def problem_of(
     run: Run,
     streams: Streams,
     dataset: Dataset | None = None,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike | None = None,
     data_streams: Streams | None = None,
 ) -> Problem:
     """Return what ``run`` trains, before the first update."""
@@ -41,6 +41,7 @@ def problem_of(
         return SurfaceProblem(run.surface)
     assert run.data is not None, "a network has data"
     architecture = run.architecture
+    dtype = dtype or run.dtype
     splits = run.data.splits(data_streams or streams, dataset, architecture.output_shape[0])
     count, size = run.members, architecture.size
     values, gradient = np.zeros(count * size, dtype), np.zeros(count * size, dtype)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
@@ -88,6 +88,7 @@ class Run:
     surface: Surface | None = None
     penalties: tuple[Penalty, ...] = ()
     members: Count = 1
+    dtype: Literal["float32", "float64"] = "float32"
     stages: Annotated[tuple[Stage, ...], MinLen(1)]
     record: Annotated[tuple[Record, ...], MinLen(1)]
 

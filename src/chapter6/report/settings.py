@@ -16,6 +16,7 @@ MOST_ROWS = 24  # with more variants, the axes and levels are shown in their pla
 
 NEUTRAL = {  # values that change nothing and are not worth a line
     "data.validation": 0,
+    "dtype": "float32",
     "loss": "softmax_cross_entropy",
     "members": 1,
     "network": [],

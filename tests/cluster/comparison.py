@@ -18,6 +18,7 @@ def differences(one: Path, other: Path) -> list[str]:
     found = []
     for pattern in (TABLES, RECORDS, *OTHERS):
         names = [{path.relative_to(folder).as_posix() for path in folder.glob(pattern)} for folder in (one, other)]
+        names = [{name for name in each if not name.endswith(".times.parquet")} for each in names]
         found += [f"{name}: in one only" for name in sorted(names[0] ^ names[1])]
         found += [f"{name}: differs" for name in sorted(names[0] & names[1]) if not _same(one / name, other / name)]
     return found

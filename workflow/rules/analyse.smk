@@ -15,6 +15,7 @@ rule tabulate:
                 "study/gathering.py",
                 "study/results.py",
                 "study/searches.py",
+                "study/timings.py",
                 "jobs/tabulate.py",
             ),
         ),
@@ -24,6 +25,7 @@ rule tabulate:
         runs=paths.table("{experiment}", "runs"),
         histograms=paths.table("{experiment}", "histograms"),
         trials=paths.table("{experiment}", "trials"),
+        times=paths.table("{experiment}", "times"),
         summary=paths.summary("{experiment}"),
     log:
         paths.logs("tabulate/{experiment}"),

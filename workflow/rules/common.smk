@@ -82,6 +82,8 @@ for experiment in study.experiments.values():
         )
     for name, tuning in experiment.tunings.items():
         orders.write_order(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, tuning))
+    if experiment.timing:
+        orders.write_order(paths.order("clock", experiment.id), orders.timing(study, experiment.id, experiment.timing))
     for search in experiment.searches():
         name = f"{experiment.id}/{search.variant.name}-{search.replicate}"
         orders.write_order(paths.order("search", name), orders.searching(study, search))
@@ -108,11 +110,12 @@ def mnist_for(runs):
 
 
 def results_of(experiment):
-    """What the training jobs and the searches of an experiment leave: all that its tables are made from."""
+    """What the training jobs, the searches and the clock of an experiment leave: all that its tables are made from."""
     searches = [
         file for planned in study.experiments[experiment].searches() for file in (*planned.rounds, planned.chosen)
     ]
-    return [paths.trained(experiment, name) for name in study.jobs[experiment]] + searches
+    times = [paths.times(experiment)] if study.experiments[experiment].timing else []
+    return [paths.trained(experiment, name) for name in study.jobs[experiment]] + searches + times
 
 
 def all_results(wildcards):

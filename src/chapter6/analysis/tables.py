@@ -24,6 +24,7 @@ CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric"
 RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
 HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
 TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
+TIME_COLUMNS = ["experiment", "variant", "beside", "task", "round", "seconds", "beside_seconds", "ratio"]
 SETTING_COLUMNS = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
 
 
@@ -124,6 +125,17 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
 
     rows = [_names(record) | {column: record[column] for column in RUN_COLUMNS} for record, _ in runs]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
+
+
+def times_table(experiment: str, beside: str, rounds: Iterable[tuple[str, str, int, float, float]]) -> pd.DataFrame:
+    """One row a round of a variant and a task, given with the seconds of both sides.
+
+    ``ratio`` is that of the variant to the one ``beside`` it.
+    """
+    import pandas as pd
+
+    rows = [(experiment, name, beside, task, n, own, other, own / other) for name, task, n, own, other in rounds]
+    return pd.DataFrame(rows, columns=TIME_COLUMNS)
 
 
 def settings_table(experiment: str, variants: Iterable[Described]) -> pd.DataFrame:

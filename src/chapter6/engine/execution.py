@@ -20,10 +20,10 @@ def execute(
     progress: Progress | None = None,
     data_streams: Streams | None = None,
 ) -> Outcome:
-    """Train one replicate of ``run``, in its own type or in ``dtype``; ``dataset`` may be None where it reads no images.
+    """Train one replicate of ``run``, in its own type or in ``dtype``.
 
-    The data (noise, or the split into training and validation) are drawn from ``data_streams`` where trials of one
-    search share them.
+    ``dataset`` may be None where the run reads no images. The data (noise, or the split into training and validation)
+    are drawn from ``data_streams`` where trials of one search share them.
     """
     recordings = [Recording(record.measure, record.steps) for record in run.record]
     return train(problem_of(run, streams, dataset, dtype, data_streams), run.stages, recordings, progress)

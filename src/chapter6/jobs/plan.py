@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from chapter6.engine.data import Images
 from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.measurements.losses import BatchLoss, Evaluation
 from chapter6.engine.run import Record, Run
+from chapter6.engine.stages import Stage
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study import orders
 from chapter6.study.plan import Experiment, Study
+from chapter6.study.timings import Timing
 from chapter6.terminal import say
 
 OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
@@ -55,6 +57,7 @@ def run(args: Namespace) -> None:
     study = overridden_study(args)
     jobs = [job for experiment in study.experiments.values() for job in _jobs(study, experiment)]
     due = [job for job in jobs if not job.is_done]
+    clocks = dict(_timings(study))
     rate = _multiplications_per_second()
     seconds = sum(_seconds(job, rate) for job in due) / args.cores
     seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
@@ -62,8 +65,32 @@ def run(args: Namespace) -> None:
     say(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
         f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
-        f" about {disk / 1e6 + 60:.0f} MB of disk (and 55 MB for MNIST).\n"
+        f" about {disk / 1e6 + 60:.0f} MB of disk (and 55 MB for MNIST).\n" + _told_of(clocks, rate) * bool(clocks)
     )
+
+
+def _timings(study: Study) -> Iterator[tuple[str, Timing]]:
+    """Yield what is still to be timed, by experiment."""
+    for name, experiment in study.experiments.items():
+        if timing := experiment.timing:
+            told = study.paths.order("clock", name), orders.timing(study, name, timing)
+            if not orders.is_current(study.paths.times(name), *told):
+                yield name, timing
+
+
+def _told_of(clocks: Mapping[str, Timing], rate: float) -> str:
+    """Say what is timed; it takes as long however many cores there are."""
+    seconds = sum(JOB_SECONDS + _clock_seconds(timing, rate) for timing in clocks.values())
+    return f"Times are taken in {', '.join(clocks)}: about {_duration(seconds)} in which nothing else runs.\n"
+
+
+def _clock_seconds(timing: Timing, rate: float) -> float:
+    """Estimate how long variants are timed."""
+    spec = timing.spec
+    pairs = [run for variant in timing.of for run in (variant.run, timing.beside.run)]
+    update = (spec.updates + 1) * sum(_update_seconds(run, run.stages[0], rate) for run in pairs)
+    evaluation = 2 * 10_000 * sum(_example_seconds(run, rate) for run in pairs)
+    return spec.rounds * sum({"update": update, "evaluation": evaluation}[task] for task in spec.tasks)
 
 
 def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
@@ -90,26 +117,35 @@ def _run_seconds(run: Run, rate: float) -> float:
     """Estimate a run from the multiplications of its matrix products."""
     if not run.network:
         return 0.0
-    dense = [slot.size for slot in run.architecture.slots() if slot.decays]
-    weights, layers = sum(dense), len(dense)
-    seconds = 0.0
-    for stage in run.stages:
-        forward = weights * stage.batch_size / rate
-        backward = (2 * weights - dense[0]) * stage.batch_size / rate  # no gradient of the images
-        seconds += stage.steps * (forward + backward + 30e-6 * layers + 50e-6 + 1e-9 * weights)
-    batch = weights * run.stages[-1].batch_size / rate
-    seconds += sum(
-        _times(record) * _reading_seconds(record.measure, run, batch, weights / rate) for record in run.record
-    )
-    return run.members * seconds
+    seconds = sum(stage.steps * _update_seconds(run, stage, rate) for stage in run.stages)
+    seconds += run.members * sum(_times(record) * _reading_seconds(record.measure, run, rate) for record in run.record)
+    return seconds
 
 
-def _reading_seconds(measurement: Measurement, run: Run, batch: float, example: float) -> float:
+def _update_seconds(run: Run, stage: Stage, rate: float) -> float:
+    """Estimate an update of all members."""
+    dense = _weights(run)
+    weights = sum(dense)
+    products = (3 * weights - dense[0]) * stage.batch_size / rate  # no gradient of the images
+    return run.members * (products + 30e-6 * len(dense) + 50e-6 + 1e-9 * weights)
+
+
+def _example_seconds(run: Run, rate: float) -> float:
+    """Estimate the evaluation of an example."""
+    return sum(_weights(run)) / rate + 0.5e-6
+
+
+def _weights(run: Run) -> list[int]:
+    """Return the number of weights of every layer; one layer of none where a point moves on a surface."""
+    return [slot.size for slot in run.architecture.slots() if slot.decays] if run.network else [0]
+
+
+def _reading_seconds(measurement: Measurement, run: Run, rate: float) -> float:
     if isinstance(measurement, BatchLoss):
-        return batch if measurement.after_update else 0.0
+        return run.stages[-1].batch_size * sum(_weights(run)) / rate if measurement.after_update else 0.0
     if isinstance(measurement, Evaluation) and isinstance(run.data, Images):
         examples = sum(10_000 if split == "test" else run.data.examples or 0 for split in measurement.splits)
-        return examples * (example + 0.5e-6)
+        return examples * _example_seconds(run, rate)
     return 0.02
 
 

@@ -68,6 +68,7 @@ MODELS: dict[str, Any] = {
     "An experiment: `search.space.<setting>`": Dimension,
     "A variant: `replay`": Replay,
     "An experiment: `tuning`": spec.TuningSpec,
+    "An experiment: `timing`": spec.TimingSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
     "A check: `when`, `learned`": Target,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from chapter6.analysis.tables import (
     histograms_table,
     runs_table,
     settings_table,
+    times_table,
     trials_table,
 )
 from chapter6.analysis.tables import (
@@ -30,6 +31,7 @@ from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant
 from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import cut, read_chosen, read_round, read_trial_curves
+from chapter6.study.timings import read_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,7 @@ def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[s
         "runs": runs_table(rows),
         "histograms": histograms_table(rows, _histogram_ranges(experiment)),
         "trials": trials_table(record for record, _ in rows if "values" in record),
+        "times": _times(files, experiment),
         "": curves_table(rows),
     }
 
@@ -84,6 +87,14 @@ def resolved(variant: Variant, files: Files) -> Run:
             raise UnreadableError(file, f"it cannot be read ({error})") from None
 
     return variant.taken.resolved(read)
+
+
+def _times(files: Files, experiment: Experiment) -> pd.DataFrame:
+    """Return the table of an experiment's times, empty where none are asked for."""
+    if experiment.timing is None:
+        return times_table(experiment.id, "", ())
+    times = read_times(files, experiment.paths.times(experiment.id), experiment.timing)
+    return times_table(experiment.id, times.beside, (astuple(each) for each in times.rounds))
 
 
 def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:

@@ -36,6 +36,7 @@ from chapter6.study.spec import (
     read_config,
 )
 from chapter6.study.taken import Taken
+from chapter6.study.timings import timing_of
 
 LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
 
@@ -154,7 +155,9 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     for figure in spec.figures:
         number = sum(other.key == figure.key for other in figures.values())
         figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
-    return Experiment(spec, variants, figures, tunings, Paths(config.preset))
+    with _placed(place):
+        timing = timing_of(spec.timing, variants) if spec.timing else None
+    return Experiment(spec, variants, figures, tunings, Paths(config.preset), timing)
 
 
 def _drafts(spec: ExperimentSpec, place: str) -> dict[str, Draft]:

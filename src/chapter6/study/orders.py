@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chapter6.engine.run import Run
+from chapter6.engine.timing import Task
 from chapter6.files import read_json, write_json
 from chapter6.registry import StudyError, build, plain
 from chapter6.search.searches import Search
-from chapter6.study.code import search_digest, training_digest
+from chapter6.study.code import search_digest, source_digest, training_digest
 from chapter6.study.taken import Taken
 
 if TYPE_CHECKING:
     from chapter6.study.plan import PlannedSearch, Study, TrainingJob, Tuning
+    from chapter6.study.timings import Timing
 
 T = TypeVar("T")
 
@@ -58,6 +60,21 @@ class TuningOrder:
 
 
 @dataclass(frozen=True)
+class TimingOrder:
+    """Which variants are to be timed in turn with the one ``beside`` them, and how; ``key`` is the timing's."""
+
+    key: str
+    experiment: str
+    seed: int
+    beside: str
+    variants: Mapping[str, Taken]
+    tasks: tuple[Task, ...]
+    updates: int
+    rounds: int
+    sources: str
+
+
+@dataclass(frozen=True)
 class SearchOrder:
     """Which search is meant: all its rounds, and the choice at its end, have the same order."""
 
@@ -81,6 +98,15 @@ def tuning(study: Study, chosen: Tuning) -> TuningOrder:
     """Return the order of a tuning."""
     run, seed = chosen.run, study.config.study_seed
     return TuningOrder(seed, run, chosen.parameter, tuple(chosen.candidates), search_digest(run))
+
+
+def timing(study: Study, experiment: str, planned: Timing) -> TimingOrder:
+    """Return the order of the job that times an experiment's variants."""
+    spec, variants = planned.spec, {each.name: each.taken for each in planned.variants}
+    digests = training_digest(*(each.run for each in planned.variants)) + source_digest("engine/timing.py")
+    seed = study.config.study_seed
+    how = (spec.tasks, spec.updates, spec.rounds)
+    return TimingOrder(planned.key, experiment, seed, spec.beside, variants, *how, digests)
 
 
 def searching(study: Study, planned: PlannedSearch) -> SearchOrder:

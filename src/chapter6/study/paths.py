@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TABLES = ("", "settings", "runs", "histograms", "trials")  # kinds; the curves have none
+TABLES = ("", "settings", "runs", "histograms", "trials", "times")  # kinds; the curves have none
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 
 
@@ -72,6 +72,10 @@ class Paths:
         """The value that tuning chose for a variant."""
         return f"{self.results}/tuning/{experiment}/{variant}.json"
 
+    def times(self, experiment: str) -> str:
+        """Times of an experiment's variants."""
+        return f"{self.results}/times/{experiment}.json"
+
     def search_round(self, experiment: str, variant: str, replicate: int | str, number: int | str) -> str:
         """Points and scores of one round of a search; its curves stand beside it."""
         return f"{self.results}/search/{experiment}/{variant}/search-{replicate}/round-{number}.json"
@@ -81,7 +85,7 @@ class Paths:
         return f"{self.results}/search/{experiment}/{variant}/search-{replicate}/chosen.json"
 
     def table(self, experiment: str, kind: str = "") -> str:
-        """Tidy table of an experiment; ``kind`` is settings, runs, histograms, trials or empty for the curves."""
+        """Tidy table of an experiment; ``kind`` is one of TABLES, empty for the curves."""
         return f"{self.results}/tables/{experiment}{'.' + kind if kind else ''}.parquet"
 
     def summary(self, experiment: str) -> str:

@@ -18,6 +18,7 @@ from chapter6.settings import flatten
 from chapter6.study.paths import TABLES, Paths, curves_file, replicate_files
 from chapter6.study.spec import ExperimentSpec, StudyConfig
 from chapter6.study.taken import Taken
+from chapter6.study.timings import Timing
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class Experiment:
     figures: Mapping[str, Figure]
     tunings: Mapping[str, Tuning]
     paths: Paths
+    timing: Timing | None = None
 
     @property
     def id(self) -> str:
@@ -299,6 +301,8 @@ class Study:
             yield from (paths.table(experiment.id, kind) for kind in TABLES)
             yield from (paths.figure(experiment.id, figure) for figure in experiment.figures)
             yield from (paths.tuning(experiment.id, of) for of in experiment.tunings)
+            if experiment.timing:
+                yield paths.times(experiment.id)
 
     def job_of(self, run: PlannedRun) -> str:
         """Return the record of the job that trains a run."""

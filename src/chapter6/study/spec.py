@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
+from chapter6.engine.timing import Task
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Count, Index, Names, Positive, StudyError
 from chapter6.search.searches import Replay
@@ -53,6 +54,21 @@ class TuningSpec:
     factors: Annotated[tuple[Positive, ...], MinLen(2)] = (0.1, 0.316, 1, 3.16, 10)
     steps: Count = 1000
     validation: Annotated[float, Interval(gt=0, lt=1)] = said("share of the examples held out", default=1 / 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimingSpec:
+    """Time variants in pairs, each in turn with the one it stands ``beside``, in a job that nothing runs beside.
+
+    A round times one block of both: the mean of so many ``updates``, or one evaluation of the test data. Times are
+    no results of a run: they stand in a file and a table of their own, which no comparison of two studies looks at.
+    """
+
+    of: Names = said("variants, or patterns such as relu_*")
+    beside: str = said("the variant with which each of them is compared")
+    tasks: Annotated[tuple[Task, ...], MinLen(1)] = said("what is timed", default=("update",))
+    updates: Count = said("updates of a block", default=50)
+    rounds: Count = said("blocks of each variant", default=30)
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,7 @@ class ExperimentSpec:
     variants: Mapping[Identifier, Mapping[str, Any]] = said("what differs, by name", default_factory=dict)
     search: SearchSpec | None = None
     tuning: TuningSpec | None = None
+    timing: TimingSpec | None = None
     sweep: Mapping[str, tuple[Any, ...] | Mapping[str | float, Mapping[str, Any]]] = said(
         "axes that are multiplied: a dotted key with its values, or named levels", default_factory=dict
     )

@@ -203,6 +203,16 @@ def test_a_changed_run_has_another_value_and_the_first_keeps_its_own():
         ),
         ({"record": (Record(Position()),)}, "'position' does not fit what the run trains"),
         ({"members": 2, "record": (Record(DistinctUnits()),)}, "'distinct_units' does not fit what the run trains"),
+        (
+            {
+                "data": Noise(examples=20),
+                "network": (Dense(3),),
+                "loss": Linear(),
+                "stages": (Stage(steps=0),),
+                "record": (Record(Evaluation(("train",))),),
+            },
+            "'evaluation' needs labels, and the data have none",
+        ),
         ({"record": (Record(Evaluation(("validation",))),)}, "validation data are read, but none are held out"),
         (
             {"record": (*RECORD, Record(BatchLoss(after_update=True)))},

@@ -145,6 +145,28 @@ def test_another_margin_and_another_figure_train_nothing_though_snakemakes_recor
     assert project.planned() == {}
 
 
+def test_times_are_taken_alone_and_change_nothing_else(project):
+    """The job asks for all cores, and each other one for one of them: Snakemake runs nothing beside it."""
+    project.edit("config/config.yaml", "replicates: 2\n", "replicates: 2\ntracking: {enabled: false}\n")
+    before, kept = project.started(), results(project)
+    timing = "timing: {of: [fast], beside: slow, tasks: [update, evaluation], updates: 3, rounds: 4}\n"
+    project.edit("config/small/6.1-net.yaml", "variants:\n", f"{timing}variants:\n")
+    assert project.planned()["clock"] == {"results/times/6.1-net.json"}
+    asked = re.search(r"rule clock:\n(?:    .*\n)*?    threads: (\d+)\n", project.snakemake("-n").output)
+    assert asked
+    assert asked[1] == "2"
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    assert project.started() == before
+    table = pd.read_parquet(project / "results/tables/6.1-net.times.parquet")
+    assert table.groupby("task").size().to_dict() == {"update": 4, "evaluation": 4}
+    changed = {name for name, content in results(project).items() if content != kept.get(name)}
+    assert changed == {"results/tables/6.1-net.times.parquet", "reports/html/index.html"}
+    assert project.planned() == {}
+    project.edit("config/small/6.1-net.yaml", "rounds: 4", "rounds: 5")
+    assert project.planned().keys() == {"clock", *FOLLOWS} - {"track_experiment"}
+
+
 def results(project):
     """The content of what is made from runs, by file."""
     files = [file for name in ("tables", "claims", "figures") for file in (project / f"results/{name}").rglob("*.*")]

@@ -127,8 +127,8 @@ def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=RUN_COLUMNS)
 
 
-def times_table(experiment: str, beside: str, rounds: Iterable[tuple[str, str, int, float, float]]) -> pd.DataFrame:
-    """One row a round of a variant and a task, given with the seconds of both sides.
+def times_table(experiment: str, beside: str, rounds: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    """One row a round, given by variant, task, its number and the seconds of both sides.
 
     ``ratio`` is that of the variant to the one ``beside`` it.
     """

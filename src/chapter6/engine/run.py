@@ -171,5 +171,7 @@ class Run:
         subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
         if not issubclass(subject, measurement.subject):
             raise StudyError(f"measurement {measurement.key!r} does not fit what the run trains")
+        if self.data and not self.data.classes and any("accuracy" in metric for metric in measurement.metrics):
+            raise StudyError(f"measurement {measurement.key!r} needs labels, and the data have none")
         if "validation" in measurement.splits_read and not (self.data and self.data.holds_out):
             raise StudyError("validation data are read, but none are held out: data.validation is 0")

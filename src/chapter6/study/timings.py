@@ -65,16 +65,14 @@ def timing_of(spec: TimingSpec, variants: Mapping[str, Variant]) -> Timing:
     """Return what ``spec`` names among the ``variants``; StudyError where there is no such one, or nothing to time."""
     if spec.beside not in variants:
         raise StudyError(f"timing.beside: no variant {spec.beside!r}; choose from {shortened(list(variants))}")
-    names: dict[str, None] = {}
     for pattern in spec.of:
-        matching = [name for name in variants if fnmatchcase(name, pattern)]
-        if not matching:
+        if not any(fnmatchcase(name, pattern) for name in variants):
             raise StudyError(f"timing.of: no variant {pattern!r}; choose from {shortened(list(variants))}")
-        names |= dict.fromkeys(matching)
-    names.pop(spec.beside, None)
-    if not names:
+    others = [variant for name, variant in variants.items() if name != spec.beside]
+    chosen = tuple(each for each in others if any(fnmatchcase(each.name, pattern) for pattern in spec.of))
+    if not chosen:
         raise StudyError(f"timing.of: there is no variant to be timed beside {spec.beside!r} but itself")
-    timing = Timing(spec, tuple(variants[name] for name in names), variants[spec.beside])
+    timing = Timing(spec, chosen, variants[spec.beside])
     for variant in timing.variants:
         _check(variant, spec)
     return timing

@@ -29,7 +29,7 @@ class DeadUnits(Measurement, key="dead_units"):
         """Yield the share over all hidden units, and every layer's."""
         assert isinstance(problem, NetworkProblem)
         dead = _dead(problem, self.examples)
-        yield "train", "dead", float(np.concatenate([*dead.values()]).mean())
+        yield "train", "dead", float(np.concatenate(list(dead.values())).mean())
         for name, flags in dead.items():
             yield "train", f"dead/{name}", float(flags.mean())
 
@@ -60,7 +60,7 @@ class _Deaths:
         self._first: Flags | None = None
 
     def __call__(self) -> Iterator[Reading]:
-        dead = np.concatenate([flags.ravel() for flags in _dead(self._problem, self._examples).values()])
+        dead = np.concatenate(list(_dead(self._problem, self._examples).values()))
         if self._first is None:
             self._first, self._ever, self._back = dead, dead, np.zeros_like(dead)
         self._back = self._back | (self._ever & ~dead)
@@ -107,5 +107,5 @@ def _dead(problem: NetworkProblem, examples: int) -> dict[str, Flags]:
         network = problem.evaluator(len(images))
         network.forward(images)
         for layer in network.nonlinearities:
-            dead[layer.name] = dead.get(layer.name, True) & ~(layer.output > 0).any(axis=0)
+            dead[layer.name] = dead.get(layer.name, True) & ~(layer.output > 0).any(axis=0).ravel()
     return dead

@@ -6,7 +6,7 @@ import pytest
 from chapter6.engine.data import Images
 from chapter6.engine.execution import execute
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements import BatchLoss
+from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.network import Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Optimizer, RMSProp

@@ -48,9 +48,9 @@ class Watched(Layer, abstract=True):
     after: Look = _look_away
     back: Look = _look_away
 
-    key = property(lambda self: self.layer.key)  # type: ignore[assignment]
-    is_weighted = property(lambda self: self.layer.is_weighted)  # type: ignore[assignment]
-    lends = property(lambda self: self.layer.lends)  # type: ignore[assignment]
+    key = property(lambda self: self.layer.key)
+    is_weighted = property(lambda self: self.layer.is_weighted)
+    lends = property(lambda self: self.layer.lends)
 
     def output_shape(self, shape: Shape) -> Shape:
         return self.layer.output_shape(shape)

@@ -77,7 +77,7 @@ class Path(Measurement):
     1 for a straight line, and before anything has moved.
     """
 
-    subject: ClassVar[type[Problem]] = Problem
+    subject: ClassVar[type[Problem]] = Problem  # type: ignore[type-abstract]
     metrics: ClassVar[tuple[str, ...]] = ("path_length", "net_distance", "path_ratio")
 
     def bind(self, problem: Problem) -> Reader:

@@ -66,6 +66,11 @@ class Images(Data):
         """Number of validation images, once the number of images is known."""
         return round(self.validation * (self.examples or 0))
 
+    @property
+    def trained_on(self) -> int:
+        """Number of the others."""
+        return (self.examples or 0) - self.held_out
+
     def splits(self, streams: Streams, dataset: Dataset | None, width: int) -> Mapping[str, Examples]:
         """Return train and test images, and validation images where some are held out."""
         assert dataset is not None, "a run on images needs the data set"

@@ -65,6 +65,10 @@ class Place:
         slot = f"{kind}/{self.name}"
         return self.parameters.value_of[slot], self.parameters.gradient_of[slot]
 
+    def is_frozen(self, *kinds: str) -> bool:
+        """Whether none of these slots of the layer learns."""
+        return not any(f"{kind}/{self.name}" in self.parameters.learning for kind in kinds)
+
     def buffer(self, *shape: int) -> Array:
         """Return an array for a batch, of the input's shape if none is given."""
         return np.empty((self.batch_size, *(shape or self.shape)), self.dtype)

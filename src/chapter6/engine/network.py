@@ -126,11 +126,15 @@ class Network:
         self.batch_size = batch_size
         self.layers: list[BoundLayer] = []
         gives_back = is_lent = False
+        self._first = 0  # of the layers that learn: the gradient goes no further back
         for layer, name, shape, _ in architecture.walk():
             rng = _stream(streams, f"{layer.key}/{name}")
             place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
             self.layers.append(layer.bind(place))
-            gives_back, is_lent = gives_back or bool(layer.slots(name, shape)), layer.lends
+            own = {slot.name for slot in layer.slots(name, shape)}
+            if not gives_back and (own & parameters.learning if learns else own):
+                gives_back, self._first = True, len(self.layers) - 1
+            is_lent = layer.lends
         self._input = (batch_size, *architecture.shape)
         self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
@@ -155,9 +159,8 @@ class Network:
         """Write the gradient of the mean loss into the parameters' gradient; return the loss."""
         loss, gradient = self._loss.value_and_gradient(self.forward(x, training=True), targets)
         upstream: Array | None = gradient
-        for layer in reversed(self.layers):
-            if upstream is None:  # nothing before it has parameters
-                break
+        for layer in reversed(self.layers[self._first :]):
+            assert upstream is not None  # which only the first gives
             upstream = layer.backward(upstream)
         return loss
 

@@ -41,12 +41,12 @@ class BatchNormalization(Layer, key="batch_normalization"):
 class Normalization(BoundLayer):
     """y = gamma xhat + beta, xhat = (x - mean) / sqrt(var + epsilon) over the batch in training.
 
-    In evaluation mean and variance are the running averages.
+    In evaluation, and where nothing of it learns, mean and variance are the running averages.
     """
 
     def __init__(self, kind: BatchNormalization, place: Place) -> None:
         self._kind = kind
-        self._learns = place.learns
+        self._learns, self._is_frozen = place.learns, place.is_frozen("gains", "shifts")
         self.gain, self.gain_gradient = place.views("gains")
         self.shift, self.shift_gradient = place.views("shifts")
         zeros, statistics = np.zeros_like(self.gain), place.parameters.statistics
@@ -59,7 +59,7 @@ class Normalization(BoundLayer):
     def forward(self, x: Array, training: bool) -> Array:
         """Normalize, scale and shift; in training also update the running averages."""
         xhat = self._normalized
-        if training:
+        if training and not self._is_frozen:
             mean = (self._ones @ x) / len(x)
             np.subtract(x, mean, out=xhat)
             np.multiply(xhat, xhat, out=self._output)
@@ -81,6 +81,9 @@ class Normalization(BoundLayer):
         dx = gamma / std * (dy - mean(dy) - xhat * mean(dy * xhat)), the means over the batch.
         """
         batch = len(gradient)
+        if self._is_frozen:
+            gradient *= self.gain * self._inverse_std
+            return gradient
         np.matmul(self._ones, gradient, out=self.shift_gradient)
         np.multiply(gradient, self._normalized, out=self._output)
         np.matmul(self._ones, self._output, out=self.gain_gradient)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -12,6 +14,9 @@ from numpy.typing import DTypeLike
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.streams import Streams
+from chapter6.registry import StudyError
+
+OUTPUT = "output"  # the last layer that has parameters
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class Parameters:
 
     Slots that decay come first, so that a penalty on the weights touches one contiguous slice: ``values[:decayed]``.
     ``statistics`` holds what is neither trained nor differentiated but belongs to the network: the running averages of
-    batch normalization. With ``storage``, two zeroed arrays of the right size, several networks may share one pair of
-    buffers.
+    batch normalization. ``learning`` names the slots that are trained at present, all of them at first. With
+    ``storage``, two zeroed arrays of the right size, several networks may share one pair of buffers.
     """
 
     def __init__(self, slots: Sequence[Slot], dtype: DTypeLike, storage: tuple[Array, Array] | None = None) -> None:
@@ -46,6 +51,7 @@ class Parameters:
         self.gradient: Array
         self.values, self.gradient = storage or (np.zeros(total, dtype), np.zeros(total, dtype))
         self.statistics: dict[str, Array] = {}
+        self.learning = frozenset(slot.name for slot in slots)
         self.value_of: dict[str, Array] = {}
         self.gradient_of: dict[str, Array] = {}
         start = 0
@@ -57,9 +63,41 @@ class Parameters:
                 self.value_of[slot.name][...] = slot.initial
             start += slot.size
 
+    def windows(self, names: Container[str]) -> list[slice]:
+        """Return the stretches of the flat buffers that the slots of these names fill, neighbours as one."""
+        ends = accumulate(slot.size for slot in self.slots)
+        pairs = zip(self.slots, ends, strict=True)
+        return joined(slice(end - slot.size, end) for slot, end in pairs if slot.name in names)
+
     def draw(self, streams: Streams) -> None:
         """Draw the initial weights, each slot from a stream of its own."""
         for slot in self.slots:
             if isinstance(slot.initial, Initializer):
                 draw = streams(slot.name).standard_normal(slot.shape)
                 self.value_of[slot.name][...] = slot.initial.weights(draw)
+
+
+def joined(windows: Iterable[slice]) -> list[slice]:
+    """Return ascending stretches, neighbours as one."""
+    found: list[slice] = []
+    for window in windows:
+        joins = bool(found) and found[-1].stop == window.start
+        found.append(slice(found.pop().start if joins else window.start, window.stop))
+    return found
+
+
+def matching(slots: Sequence[str], patterns: Sequence[str], key: str) -> frozenset[str]:
+    """Return those of the ``slots``, in a network's order, that patterns of slots or of their layers answer to.
+
+    StudyError, with the ``key`` where the patterns stand, for one that answers to nothing.
+    """
+    layers = {slot: slot.partition("/")[2] for slot in slots}
+    found: set[str] = set()
+    for pattern in patterns if slots else ():
+        wanted = layers[slots[-1]] if pattern == OUTPUT else pattern
+        own = {slot for slot, layer in layers.items() if fnmatchcase(slot, wanted) or fnmatchcase(layer, wanted)}
+        if not own:
+            choices = ", ".join([*dict.fromkeys(layers.values()), *slots, OUTPUT])
+            raise StudyError(f"{key}: no parameters are called {pattern!r}; choose from {choices}")
+        found |= own
+    return frozenset(found)

@@ -13,7 +13,7 @@ from chapter6.engine.arrays import Array
 from chapter6.engine.examples import Batches, Examples, draw_indices
 from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
-from chapter6.engine.parameters import Parameters
+from chapter6.engine.parameters import Parameters, joined
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.stages import Stage
 from chapter6.engine.streams import Streams
@@ -23,10 +23,14 @@ EVALUATION_CHUNK = 500  # examples a forward pass, so that a chunk stays in the 
 
 
 class Problem:
-    """A flat array of ``values`` to optimize and its ``gradient``, written by ``differentiate``."""
+    """A flat array of ``values`` to optimize and its ``gradient``, written by ``differentiate``.
+
+    ``windows`` are the stretches of both that the present stage trains.
+    """
 
     values: Array
     gradient: Array
+    windows: Sequence[slice] = (slice(None),)
 
     def begin(self, stage: Stage, number: int) -> None:
         """Prepare for the updates of a stage, the first being number 0."""
@@ -84,8 +88,7 @@ class NetworkProblem(Classifier):
         self.splits = splits
         self.penalties = penalties
         self.streams = streams
-        self._weights = self.values[: parameters.decayed]
-        self._weights_gradient = self.gradient[: parameters.decayed]
+        self._decaying = [(self.values[: parameters.decayed], self.gradient[: parameters.decayed])]
         self._evaluators: dict[int, Network] = {}
         self.batch: tuple[Array, NDArray[Any]] | None = None
         self.batch_loss = float("nan")
@@ -97,10 +100,11 @@ class NetworkProblem(Classifier):
 
     def begin(self, stage: Stage, number: int) -> None:
         """Draw the batches of the stage and bind the network to their size."""
+        self._train_only(stage.learning([slot.name for slot in self.architecture.slots()]))
         assert self.streams is not None, "training needs random streams"
         own = self.streams.within(f"stage-{number}") if number else self.streams
         train = self.splits["train"]
-        self.train_on(draw_indices(own("batches"), len(train), stage.steps, stage.batch_size, stage.sampling), own)
+        self.train_on(draw_indices(own("batches"), len(train), stage.updates, stage.batch_size, stage.sampling), own)
 
     def train_on(self, indices: NDArray[np.integer], streams: Streams | None = None) -> None:
         """Train on the batches of these ``indices`` (steps, batch) of the training split."""
@@ -112,8 +116,9 @@ class NetworkProblem(Classifier):
         self.batch = self.batches[step - 1]
         self.batch_loss = self._network.differentiate(*self.batch)
         for penalty in self.penalties:
-            self.batch_loss += penalty.value(self._weights)
-            penalty.add_gradient(self._weights, self._weights_gradient)
+            for weights, gradient in self._decaying:
+                self.batch_loss += penalty.value(weights)
+                penalty.add_gradient(weights, gradient)
         return self.batch_loss
 
     def loss_after_update(self) -> float:
@@ -121,7 +126,17 @@ class NetworkProblem(Classifier):
         if self.batch is None:
             return float("nan")
         loss = self.evaluator(self._network.batch_size).loss(*self.batch, training=True)
-        return loss + sum(penalty.value(self._weights) for penalty in self.penalties)
+        return loss + sum(penalty.value(weights) for penalty in self.penalties for weights, _ in self._decaying)
+
+    def _train_only(self, learning: frozenset[str]) -> None:
+        """Leave alone all but these slots; penalties touch only what learns."""
+        parameters = self.parameters
+        if learning != parameters.learning:
+            parameters.learning = learning
+            self._evaluators.clear()  # they are bound to what learned before
+        self.windows = parameters.windows(learning)
+        decaying = [slice(w.start, min(w.stop, parameters.decayed)) for w in self.windows]
+        self._decaying = [(self.values[w], self.gradient[w]) for w in decaying if w.start < w.stop]
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
@@ -165,8 +180,12 @@ class EnsembleProblem(Classifier):
 
     def begin(self, stage: Stage, number: int) -> None:
         """Prepare every member."""
-        for member in self.members:
+        windows: list[slice] = []
+        for place, member in enumerate(self.members):
             member.begin(stage, number)
+            first = place * len(member.values)
+            windows += [slice(first + window.start, first + window.stop) for window in member.windows]
+        self.windows = joined(windows)
 
     def differentiate(self, step: int) -> float:
         """Write every member's gradient; return the mean of their losses."""

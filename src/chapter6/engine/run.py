@@ -22,7 +22,7 @@ from chapter6.engine.network import Architecture
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
-from chapter6.engine.stages import Stage
+from chapter6.engine.stages import ALL, Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import Count, Index, StudyError, build, plain
 from chapter6.settings import assigned, flatten, key_among
@@ -100,6 +100,8 @@ class Run:
             raise StudyError(f"stages: each needs a name of its own, not {', '.join(names)}")
         if self.network:
             self._check_network()
+        elif any(stage.epochs or stage.frozen or stage.learns != ALL for stage in self.stages):
+            raise StudyError("a point on a surface has no epochs, and nothing of it is frozen")
         if len({r.measure.after_update for r in self.record if isinstance(r.measure, BatchLoss)}) > 1:
             raise StudyError("record the batch's loss after the update or in the training pass, not both")
         for record in self.record:
@@ -108,7 +110,7 @@ class Run:
     @property
     def steps(self) -> int:
         """Updates, of all stages together."""
-        return sum(stage.steps for stage in self.stages)
+        return sum(stage.updates for stage in self.stages)
 
     @property
     def needs_dataset(self) -> bool:
@@ -132,18 +134,18 @@ class Run:
 
     def within(self, images: int, most_steps: int | None = None, most_examples: int | None = None) -> Run:
         """Return the run capped by a budget, with every open number closed: ``images`` is how many there are."""
-        stages = tuple(stage.within(most_steps or stage.steps) for stage in self.stages)
-        total = sum(stage.steps for stage in stages)
-        record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
-        data = self.data
+        data, examples = self.data, 0
         if isinstance(data, Images):
             if data.examples is not None and data.examples > images:
                 raise StudyError(f"data.examples: there are {images} training images, not {data.examples}")
-            examples = min(data.examples or images, most_examples or images)
-            data = replace(data, examples=examples)
-            for stage in stages:
-                if stage.sampling == "epochs" and stage.batch_size > (left := examples - data.held_out):
-                    raise StudyError(f"batch_size: {stage.batch_size} is more than the {left} training examples")
+            data = replace(data, examples=min(data.examples or images, most_examples or images))
+            examples = data.trained_on
+            for stage in self.stages:
+                if stage.sampling == "epochs" and stage.batch_size > examples:
+                    raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")
+        stages = tuple(stage.within(examples, most_steps) for stage in self.stages)
+        total = sum(stage.updates for stage in stages)
+        record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
         return replace(self, data=data, stages=stages, record=record)
 
     def _check_network(self) -> None:
@@ -158,8 +160,10 @@ class Run:
             raise StudyError(
                 f"network: the last layer gives {given} outputs, and the data have {self.data.classes} classes"
             )
+        slots = [slot.name for slot in self.architecture.slots()]
         for stage in self.stages:
-            if stage.steps and not self.data.classes:
+            stage.learning(slots)
+            if stage.steps != 0 and not self.data.classes:
                 raise StudyError("noise has no labels to learn: steps must be 0")
             if stage.stopping and (not self.data.holds_out or self.members > 1):
                 raise StudyError("early stopping needs data.validation above 0, and one member")

@@ -51,12 +51,12 @@ def train(
     A loss that is not finite ends the run: it has diverged, which is a result and no error. A stage may stop early;
     what is recorded at the end is taken from the weights that it restored.
     """
-    session = _Session(problem, sum(stage.steps for stage in stages), recordings, progress)
+    session = _Session(problem, sum(stage.updates for stage in stages), recordings, progress)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         session.record()
-        last = max((number for number, stage in enumerate(stages) if stage.steps), default=0)
+        last = max((number for number, stage in enumerate(stages) if stage.updates), default=0)
         for number, stage in enumerate(stages):
-            if stage.steps and session.status == "finished":
+            if stage.updates and session.status == "finished":
                 problem.begin(stage, number)
                 session.run(stage, is_last=number == last)
         session.end()
@@ -77,11 +77,13 @@ class _Session:
 
     def run(self, stage: Stage, is_last: bool) -> None:
         """Take the updates of a stage, or as many as it comes to; what is due at its end is read once it is over."""
-        assert stage.optimizer is not None  # only a stage without updates has none
         problem, before, after, progress = self._problem, self._before, self._after, self._progress
-        state = stage.optimizer.start(problem.values)
+        rules = stage.rules
+        rule = rules[1]
+        parts = [(problem.values[window], problem.gradient[window]) for window in problem.windows]
+        states = [rule.start(values) for values, _ in parts]
         watch = _Watch(stage.stopping, problem) if stage.stopping else None
-        for number in range(1, stage.steps + 1):
+        for number in range(1, stage.updates + 1):
             loss = problem.differentiate(number)
             if not isfinite(loss):
                 self.status = "diverged"
@@ -89,12 +91,14 @@ class _Session:
             if self.step in before:
                 self._record(before[self.step])
             self.step += 1
-            stage.optimizer.step(problem.values, problem.gradient, state, number)
+            rule = rules.get(number, rule)
+            for (values, gradient), state in zip(parts, states, strict=True):
+                rule.step(values, gradient, state, number)
             if progress:
                 progress(self.step, loss)
             if watch and watch.is_over(number):
                 break
-            if self.step in after and number < stage.steps:
+            if self.step in after and number < stage.updates:
                 self._record(after[self.step])
         if not np.isfinite(problem.values).all():
             self.status = "diverged"

@@ -117,7 +117,7 @@ def _run_seconds(run: Run, rate: float) -> float:
     """Estimate a run from the multiplications of its matrix products."""
     if not run.network:
         return 0.0
-    seconds = sum(stage.steps * _update_seconds(run, stage, rate) for stage in run.stages)
+    seconds = sum(stage.updates * _update_seconds(run, stage, rate) for stage in run.stages)
     seconds += run.members * sum(_times(record) * _reading_seconds(record.measure, run, rate) for record in run.record)
     return seconds
 

@@ -17,11 +17,14 @@ MOST_ROWS = 24  # with more variants, the axes and levels are shown in their pla
 NEUTRAL = {  # values that change nothing and are not worth a line
     "data.validation": 0,
     "dtype": "float32",
+    "frozen": [],
+    "learns": ["*"],
     "loss": "softmax_cross_entropy",
     "members": 1,
     "network": [],
     "network.dropout.form": "standard",
     "penalties": [],
+    "steps_down.at": [],
 }
 
 Flat = Mapping[str, Any]  # settings under dotted keys, a part's kind under the part's own name

@@ -24,7 +24,7 @@ from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.run import Record, Run, Schedule
-from chapter6.engine.stages import EarlyStopping, Stage
+from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.surfaces import Surface
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Family, plain
@@ -63,6 +63,7 @@ MODELS: dict[str, Any] = {
     "A run: `network` in its short form": Perceptron,
     "A run: `record[]`": Record,
     "A run: `record[].at`": Schedule,
+    "A run: `steps_down`": StepsDown,
     "A run: `stopping`": EarlyStopping,
     "An experiment: `search`": spec.SearchSpec,
     "An experiment: `search.space.<setting>`": Dimension,
@@ -87,7 +88,7 @@ either named levels (`depth: {2: {network: ...}}`) or a dotted key with values (
 whole. Where a kind has no settings to change, its name alone will do: `activation: relu`.
 
 A run has short forms, which are written out before anything is trained. `network: {hidden: [100, 100]}` with its
-options stands for a list of layers. `optimizer`, `steps`, `batch_size`, `sampling` and `stopping` in the run itself are
+options stands for a list of layers. The keys of a stage (`optimizer`, `steps` or `epochs`, ...) in the run itself are
 those of its only stage, called `main`. `at: end` and a single schedule stand for a list of schedules.
 
 A dotted key addresses an element of a list by its name or kind: `stages.main.optimizer.learning_rate`,

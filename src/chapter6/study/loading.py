@@ -203,9 +203,10 @@ def resolve_variant(draft: Draft, spec: ExperimentSpec, config: StudyConfig, pla
     )
 
 
-def within_budget(run: Run, config: StudyConfig) -> Run:
-    """Return the run capped by the preset, with every open number closed."""
-    return run.within(config.data.sizes.train, config.budget.max_steps, config.budget.max_examples)
+def within_budget(run: Run, config: StudyConfig, most_steps: int | None = None) -> Run:
+    """Return the run capped by the preset, with every open number closed; a stage has at most so many steps."""
+    steps = [most for most in (config.budget.max_steps, most_steps) if most]
+    return run.within(config.data.sizes.train, min(steps, default=None), config.budget.max_examples)
 
 
 def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -> Search | None:
@@ -271,8 +272,7 @@ def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Dr
 def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
     """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
     here = f"{place}: tuning of {draft.name!r}"
-    open_run = resolve(draft.of_run, here).run
-    run = _tuned_length(open_run, tuning.steps)
+    run = resolve(draft.of_run, here).run
     variant = resolve_variant(draft, spec, config, here)
     with _placed(here):
         key = _number_of(run, tuning.parameter, "parameter", "factors make fractions")
@@ -290,14 +290,7 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
             name=f"{variant.name}-tuned",
             label=f"{variant.label}, tuned",
             track="tuned",
-            taken=Taken(within_budget(run, config), {**variant.taken.takes, key: f"{file}#value"}),
+            taken=Taken(within_budget(run, config, tuning.steps), {**variant.taken.takes, key: f"{file}#value"}),
             of=variant.name,
         )
-        return Tuning(variant, tuned, key, candidates, within_budget(choosing, config))
-
-
-def _tuned_length(run: Run, most: int) -> Run:
-    """Return the run with its only stage cut to so many updates."""
-    if len(run.stages) > 1:
-        raise StudyError("tuning: made for runs of one stage")
-    return replace(run, stages=tuple(stage.within(most) for stage in run.stages))
+        return Tuning(variant, tuned, key, candidates, within_budget(choosing, config, tuning.steps))

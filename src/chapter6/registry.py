@@ -85,7 +85,9 @@ def plain(value: Any) -> Any:
         return value
     cls: Any = type(value)
     kind: dict[str, Any] = {"kind": value.key} if isinstance(value, Family) else {}
-    return kind | {name: plain(getattr(value, name)) for name in _hints(cls)}
+    found = _found(cls)
+    fields = ((name, getattr(value, name)) for name in _hints(cls))
+    return kind | {name: plain(part) for name, part in fields if part is not None or name not in found}
 
 
 def canonical(value: Any) -> str:
@@ -184,6 +186,12 @@ def _instance(cls: Any, data: Any) -> Any:
         return cls(**{name: _part(name, hints[name], value) for name, value in arguments.items()})
     except TypeError as error:
         raise StudyError(f"{getattr(cls, 'key', cls.__name__.lower())}: {error}") from None
+
+
+@cache
+def _found(cls: Any) -> frozenset[str]:
+    """Return the fields that nobody writes: what they hold is found, and left out where there is none."""
+    return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get("found"))
 
 
 @cache

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chapter6.engine.data import Images
 from chapter6.engine.execution import execute, problem_of
-from chapter6.engine.layers import BatchNormalization, Dropout
+from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import BatchLoss
 from chapter6.engine.network import Network, Perceptron
+from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Momentum, Optimizer
 from chapter6.engine.penalties import L1, L2
-from chapter6.engine.run import Images, Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule
 from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.streams import Streams
 from chapter6.engine.surfaces import Bowl
@@ -19,7 +21,7 @@ from chapter6.engine.training import train
 from chapter6.registry import StudyError, build
 from engine.small import digits, network_problem, required_fields
 
-DATASET, STREAMS = digits(40, 15), Streams(6, 0)
+DATASET, STREAMS, THIRTY = digits(40, 15), Streams(6, 0), Images(30)
 RECORD = (Record(BatchLoss(), (Schedule(),)),)
 SLOTS = ["weights/layer-1", "biases/layer-1", "weights/layer-2", "biases/layer-2", "weights/layer-3", "biases/layer-3"]
 
@@ -28,7 +30,7 @@ def stage(**parts):
     return Stage(**{"steps": 12, "optimizer": SGD(0.1), "batch_size": 5} | parts)
 
 
-def run(*stages, hidden=(6, 5), data=Images(30), members=1, penalties=(), **network):
+def run(*stages, hidden=(6, 5), data=THIRTY, members=1, penalties=(), **network):
     layers = Perceptron(hidden, **network).layers((1, 28, 28))
     return Run(data=data, network=layers, stages=stages, record=RECORD, members=members, penalties=penalties)
 
@@ -132,7 +134,9 @@ def test_a_penalty_weighs_only_what_learns():
 
 def test_frozen_batch_normalization_takes_its_running_averages_and_leaves_them():
     value = run(
-        stage(), stage(name="second", frozen=("gains/*", "shifts/*", "output")), batch_normalization=BatchNormalization()
+        stage(),
+        stage(name="second", frozen=("gains/*", "shifts/*", "output")),
+        batch_normalization=BatchNormalization(),
     )
     problem = problem_of(value.within(40), STREAMS, DATASET, np.float64)
     train(problem, value.within(40).stages[:1])
@@ -176,7 +180,10 @@ def test_what_is_frozen_for_a_stage_may_learn_in_the_next():
         ({"epochs": 3}, "give exactly one of steps, epochs"),
         ({"steps": None}, "give exactly one of steps, epochs"),
         ({"steps": None, "epochs": 1, "optimizer": None}, "needs an optimizer"),
-        ({"frozen": ("layer-7",)}, "frozen: no parameters are called 'layer-7'; choose from layer-1, layer-2, layer-3, w"),
+        (
+            {"frozen": ("layer-7",)},
+            "frozen: no parameters are called 'layer-7'; choose from layer-1, layer-2, layer-3, w",
+        ),
         ({"learns": ("hidden",)}, "learns: no parameters are called 'hidden'; choose from .*biases/layer-3, output"),
         ({"frozen": ("*",)}, "frozen: all that learns is frozen"),
     ],
@@ -200,4 +207,4 @@ def test_a_point_has_no_epochs_and_no_layers():
 
 def test_too_few_steps_for_a_look_are_not_stopped_early():
     value = stage(steps=None, epochs=1, stopping=EarlyStopping(every=10))
-    assert (value.within(30).stopping, value.within(50).stopping) == (None, EarlyStopping(every=10))
+    assert (value.within(None, 30).stopping, value.within(None, 50).stopping) == (None, EarlyStopping(every=10))

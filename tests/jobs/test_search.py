@@ -22,6 +22,7 @@ from chapter6.study.orders import SearchOrder, TuningOrder, write_order
 from chapter6.study.paths import curves_file
 from chapter6.study.resolution import resolve
 from chapter6.study.searches import read_rounds, read_trial_curves
+from chapter6.study.taken import Taken
 
 EXTRACT = Path(__file__).parents[1] / "extract"
 RUN = resolve(
@@ -49,7 +50,7 @@ SEARCH = Search(
     metric="accuracy",
     retrains=2,
 )
-TUNING = TuningOrder(6, RUN, RATE, (0.0001, 0.1, 1e9), search_digest(RUN))
+TUNING = TuningOrder(6, Taken(RUN), RATE, (0.0001, 0.1, 1e9), search_digest(RUN))
 HALVED = replace(SEARCH, strategy=None, replay=Replay("narrowing", Halving(rungs=1)))
 
 
@@ -64,7 +65,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def call(data, tmp_path):
     def command(name, output, *arguments, search=SEARCH, status=0):
-        order = SearchOrder(6, 0, RUN, search, search_digest(RUN, search)) if name != "tune" else TUNING
+        order = SearchOrder(6, 0, Taken(RUN), search, search_digest(RUN, search)) if name != "tune" else TUNING
         told = ["--order", write_order(f"{tmp_path}/orders/{name}-{output}", order)]
         told += ["--data", str(data), "--output", str(tmp_path / output)]
         assert main([name, *told, *map(str, arguments)]) == status

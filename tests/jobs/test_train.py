@@ -18,7 +18,7 @@ from .small import fetch_extract, order_of, train_block, train_blocks, train_ord
 
 FIELDS = {
     *("key", "experiment", "variant", "replicate", "seed", "run", "outcome", "steps", "curves", "data", "sources"),
-    *("started", "seconds", "environment"),
+    *("started", "seconds", "environment", "weights", "started_from"),
 }
 
 

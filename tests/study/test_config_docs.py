@@ -41,6 +41,9 @@ def test_the_page_describes_every_setting():
     for title, model in MODELS.items():
         section = page.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
         for field in dataclasses.fields(model):
+            if field.metadata.get("found"):  # nobody writes it
+                assert f"| `{field.name}` |" not in section
+                continue
             assert f"| `{field.name}` |" in section
 
 

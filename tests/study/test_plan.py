@@ -102,7 +102,7 @@ def test_more_replicates_leave_full_blocks_as_they_are(demo):
 def test_a_job_takes_whole_blocks_while_there_is_room(demo, runs, wanted):
     experiment = demo(replicates=7)
     jobs = list(experiment.jobs(5, runs))
-    assert {job.name: sum(block.size for block in job.blocks) for job in jobs} == wanted
+    assert {job.name: sum(len(block.replicates) for block in job.blocks) for job in jobs} == wanted
     assert [block for job in jobs for block in job.blocks] == blocks(experiment, 5)
 
 
@@ -113,7 +113,11 @@ def test_every_run_is_one_job_s(project):
     for run in experiment.runs():
         (job,) = [name for name, job in jobs.items() if job.trains(run.variant.name, run.replicate)]
         assert study.job_of(run) == study.paths.trained("9.9-demo", job)
-    assert len(list(experiment.runs())) == sum(block.size for job in jobs.values() for block in job.blocks) == 14
+    assert (
+        len(list(experiment.runs()))
+        == sum(len(block.replicates) for job in jobs.values() for block in job.blocks)
+        == 14
+    )
 
 
 def test_a_preset_caps_budgets_and_nothing_else(demo):

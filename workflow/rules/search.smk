@@ -4,6 +4,7 @@ rule tune:
     input:
         unpack(data_of),
         order=paths.order("tune", "{experiment}/{variant}"),
+        taken=lambda w: sorted(experiment_of(w).tunings[w.variant].taken.files),
     output:
         paths.tuning("{experiment}", "{variant}"),
     log:
@@ -29,6 +30,8 @@ rule search:
         unpack(data_of),
         order=paths.order("search", "{experiment}/{variant}-{replicate}"),
         before=lambda w: search_of(w).rounds[: int(w.round) - 1],
+        start=lambda w: study.jobs_before(w.experiment, [search_of(w)]),
+        taken=lambda w: sorted(variant_of(w).taken.files),
     output:
         paths.search_round("{experiment}", "{variant}", "{replicate}", "{round}"),
     log:
@@ -56,6 +59,8 @@ rule choose:
         unpack(data_of),
         order=paths.order("search", "{experiment}/{variant}-{replicate}"),
         rounds=lambda w: search_of(w).sources,
+        start=lambda w: study.jobs_before(w.experiment, [search_of(w)]),
+        taken=lambda w: sorted(variant_of(w).taken.files),
     output:
         paths.chosen("{experiment}", "{variant}", "{replicate}"),
     log:

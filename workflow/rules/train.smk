@@ -7,6 +7,7 @@ rule train:
     input:
         unpack(data_of_job),
         order=paths.order("train", "{experiment}/{job}"),
+        before=lambda w: study.jobs_before(w.experiment, job_of(w).blocks),
         taken=lambda w: sorted({file for block in job_of(w).blocks for file in block.variant.taken.files}),
     output:
         paths.trained("{experiment}", "{job}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import accumulate
@@ -16,6 +16,7 @@ from chapter6.engine.initializers import Initializer
 from chapter6.engine.streams import Streams
 from chapter6.registry import StudyError
 
+Weights = Mapping[str, Array]  # slots and statistics by name
 OUTPUT = "output"  # the last layer that has parameters
 
 
@@ -69,12 +70,31 @@ class Parameters:
         pairs = zip(self.slots, ends, strict=True)
         return joined(slice(end - slot.size, end) for slot, end in pairs if slot.name in names)
 
+    @property
+    def all(self) -> Weights:
+        """Everything that a forward pass depends on, by name."""
+        return {**self.value_of, **self.statistics}
+
+    def take(self, weights: Weights, names: Collection[str]) -> None:
+        """Take over the slots of these names, and the statistics of their layers."""
+        layers = {layer_of(name) for name in names}
+        for name, array in weights.items():
+            if name in names:
+                self.value_of[name][...] = array
+            elif name not in self.value_of and layer_of(name) in layers:
+                self.statistics.setdefault(name, np.empty_like(array, self.values.dtype))[...] = array
+
     def draw(self, streams: Streams) -> None:
         """Draw the initial weights, each slot from a stream of its own."""
         for slot in self.slots:
             if isinstance(slot.initial, Initializer):
                 draw = streams(slot.name).standard_normal(slot.shape)
                 self.value_of[slot.name][...] = slot.initial.weights(draw)
+
+
+def layer_of(name: str) -> str:
+    """Return the layer of a slot or statistic: ``layer-1`` of ``weights/layer-1``."""
+    return name.partition("/")[2]
 
 
 def joined(windows: Iterable[slice]) -> list[slice]:
@@ -91,7 +111,7 @@ def matching(slots: Sequence[str], patterns: Sequence[str], key: str) -> frozens
 
     StudyError, with the ``key`` where the patterns stand, for one that answers to nothing.
     """
-    layers = {slot: slot.partition("/")[2] for slot in slots}
+    layers = {slot: layer_of(slot) for slot in slots}
     found: set[str] = set()
     for pattern in patterns if slots else ():
         wanted = layers[slots[-1]] if pattern == OUTPUT else pattern

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from chapter6.engine.arrays import Array
 from chapter6.engine.examples import Batches, Examples, draw_indices
 from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
-from chapter6.engine.parameters import Parameters, joined
+from chapter6.engine.parameters import Parameters, Weights, joined
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.stages import Stage
 from chapter6.engine.streams import Streams
@@ -38,6 +39,10 @@ class Problem:
     @abstractmethod
     def differentiate(self, step: int) -> float:
         """Write the gradient for update number ``step`` of the stage (from 1) and return the loss it belongs to."""
+
+    def weights(self) -> Weights:
+        """Return all that another run may start from, by name."""
+        return {}
 
 
 class SurfaceProblem(Problem):
@@ -92,6 +97,7 @@ class NetworkProblem(Classifier):
         self._evaluators: dict[int, Network] = {}
         self.batch: tuple[Array, NDArray[Any]] | None = None
         self.batch_loss = float("nan")
+        self.origin: Origin | None = None
 
     @property
     def dtype(self) -> DTypeLike:
@@ -148,6 +154,24 @@ class NetworkProblem(Classifier):
             correct += int((network.outputs.argmax(axis=1) == labels).sum())
         return loss / len(examples), correct / len(examples)
 
+    def weights(self) -> Weights:
+        """Return parameters and running averages."""
+        return self.parameters.all
+
+    def take(self, weights: Weights, names: Collection[str]) -> None:
+        """Take over parameters of these names, and the running averages of their layers."""
+        self.parameters.take(weights, names)
+
+    def earlier(self) -> NetworkProblem:
+        """Return what the run started from, on its own data: with the present weights where they were taken over.
+
+        So its ``fresh`` parts are the old ones, as the old classifier on what was learned since.
+        """
+        assert self.origin is not None, "the run starts from another"
+        before = self.origin.problem()
+        before.take(self.weights(), self.origin.taken)
+        return before
+
     def snapshot(self) -> list[Array]:
         """Return copies of everything that a forward pass depends on."""
         return [self.values.copy(), *(array.copy() for array in self.parameters.statistics.values())]
@@ -163,6 +187,14 @@ class NetworkProblem(Classifier):
             own = self.streams.within(f"evaluator-{batch_size}") if self.streams else None
             self._evaluators[batch_size] = Network(self.architecture, self.parameters, batch_size, own, learns=False)
         return self._evaluators[batch_size]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a network started from, built when it is asked for, and the names of the parameters that it took over."""
+
+    problem: Callable[[], NetworkProblem]
+    taken: Collection[str]
 
 
 class EnsembleProblem(Classifier):
@@ -186,6 +218,18 @@ class EnsembleProblem(Classifier):
             first = place * len(member.values)
             windows += [slice(first + window.start, first + window.stop) for window in member.windows]
         self.windows = joined(windows)
+
+    def weights(self) -> Weights:
+        """Return those of all members."""
+        members = enumerate(self.members)
+        return {f"member-{n}/{name}": array for n, member in members for name, array in member.weights().items()}
+
+    def take(self, weights: Weights, names: Collection[str]) -> None:
+        """Take them over, each member from its own."""
+        for number, member in enumerate(self.members):
+            own = f"member-{number}/"
+            found = {name.removeprefix(own): array for name, array in weights.items() if name.startswith(own)}
+            member.take(found, names)
 
     def differentiate(self, step: int) -> float:
         """Write every member's gradient; return the mean of their losses."""

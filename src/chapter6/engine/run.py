@@ -6,7 +6,7 @@ keys and files hold, and the object that is executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.network import Architecture
 from chapter6.engine.normalization import BatchNormalization
+from chapter6.engine.parameters import Slot, matching
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
 from chapter6.engine.stages import ALL, Stage
@@ -75,10 +76,35 @@ class Record:
         return frozenset(step for schedule in self.at for step in schedule.steps)
 
 
+@dataclass(frozen=True)
+class StartsFrom:
+    """Another variant, whose final weights and running averages a run starts from, replicate by replicate.
+
+    ``fresh`` names what is drawn as if there were none: layers (``layer-1``), single parameters, patterns of either, or
+    ``output``. All else must be there under the same name and in the same shape. ``run`` is the other variant's own.
+    """
+
+    variant: str
+    fresh: tuple[str, ...] = ()
+    run: Run | None = field(default=None, metadata={"found": True})
+
+    def taken(self, own: Sequence[Slot], there: Sequence[Slot]) -> frozenset[str]:
+        """Return the names of the slots that are taken over; StudyError where one does not fit."""
+        shapes, other = ({slot.name: slot.shape for slot in slots} for slots in (own, there))
+        fresh = matching([*(name for name in other if name not in shapes), *shapes], self.fresh, "fresh")
+        for name in sorted((shapes.keys() | other.keys()) - fresh):
+            if shapes.get(name) != other.get(name):
+                here, before = (" x ".join(map(str, found.get(name, ()))) or "missing" for found in (shapes, other))
+                advice = "give it the same shape, or list it in fresh"
+                raise StudyError(f"{name} is {here}, and {before} in {self.variant!r}: {advice}")
+        return frozenset(shapes) - fresh
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One training run: a network on data, or a point on a surface, through stages.
 
+    Its network may start where another run ended, which is then a part of it.
     ``members`` networks may be trained side by side, their output probabilities averaged.
     """
 
@@ -89,6 +115,7 @@ class Run:
     penalties: tuple[Penalty, ...] = ()
     members: Count = 1
     dtype: Literal["float32", "float64"] = "float32"
+    starts_from: StartsFrom | None = None
     stages: Annotated[tuple[Stage, ...], MinLen(1)]
     record: Annotated[tuple[Record, ...], MinLen(1)]
 
@@ -102,6 +129,11 @@ class Run:
             self._check_network()
         elif any(stage.epochs or stage.frozen or stage.learns != ALL for stage in self.stages):
             raise StudyError("a point on a surface has no epochs, and nothing of it is frozen")
+        if self.starts_from and self.starts_from.run:
+            try:
+                self._check_start(self.starts_from, self.starts_from.run)
+            except StudyError as error:
+                raise StudyError(f"starts_from: {error}") from None
         if len({r.measure.after_update for r in self.record if isinstance(r.measure, BatchLoss)}) > 1:
             raise StudyError("record the batch's loss after the update or in the training pass, not both")
         for record in self.record:
@@ -125,8 +157,18 @@ class Run:
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
-        """Every setting under its dotted key."""
-        return flatten(plain(self))
+        """Every setting under its dotted key; not those of the run that it starts from."""
+        return flatten(plain(self.alone))
+
+    @property
+    def alone(self) -> Run:
+        """The run without that which it starts from."""
+        return replace(self, starts_from=replace(self.starts_from, run=None)) if self.starts_from else self
+
+    @property
+    def depth(self) -> int:
+        """How many runs go before it, each started from the one before."""
+        return 1 + self.starts_from.run.depth if self.starts_from and self.starts_from.run else 0
 
     def changed(self, key: str, value: Any) -> Run:
         """Return the run with another value of a dotted setting."""
@@ -143,7 +185,7 @@ class Run:
             for stage in self.stages:
                 if stage.sampling == "epochs" and stage.batch_size > examples:
                     raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")
-        stages = tuple(stage.within(examples, most_steps) for stage in self.stages)
+        stages = tuple(stage.within(most_steps, examples) for stage in self.stages)
         total = sum(stage.updates for stage in stages)
         record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
         return replace(self, data=data, stages=stages, record=record)
@@ -169,6 +211,13 @@ class Run:
                 raise StudyError("early stopping needs data.validation above 0, and one member")
             if stage.batch_size < 2 and any(isinstance(layer, BatchNormalization) for layer in self.network):
                 raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
+
+    def _check_start(self, start: StartsFrom, run: Run) -> None:
+        if not self.network or not run.network:
+            raise StudyError(f"only networks have weights to take over, from {start.variant!r}")
+        if self.members != run.members:
+            raise StudyError(f"members are {self.members}, and {run.members} in {start.variant!r}")
+        start.taken(self.architecture.slots(), run.architecture.slots())
 
     def _check_reads(self, measurement: Measurement) -> None:
         """Refuse a measurement that cannot read what the run trains."""

@@ -101,8 +101,8 @@ class Stage:
             raise StudyError("frozen: all that learns is frozen, and nothing is left")
         return learning
 
-    def within(self, examples: int, most_steps: int | None = None) -> Stage:
-        """Return the stage with steps for epochs of so many training ``examples``, and at most so many of them.
+    def within(self, most_steps: int | None = None, examples: int = 0) -> Stage:
+        """Return the stage of at most so many steps, these for epochs of so many training ``examples``.
 
         Where these are too few for a look, it is not stopped early.
         """

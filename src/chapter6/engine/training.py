@@ -12,6 +12,7 @@ import numpy as np
 from chapter6.engine.arrays import Array
 from chapter6.engine.measurements.base import Measurement, Reader
 from chapter6.engine.measurements.losses import BatchLoss
+from chapter6.engine.parameters import Weights
 from chapter6.engine.problems import NetworkProblem, Problem
 from chapter6.engine.stages import EarlyStopping, Stage
 
@@ -36,11 +37,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: after ``steps`` completed updates, the last of them finite or not."""
+    """How a run ended: after ``steps`` completed updates, the last of them finite or not, with which ``weights``."""
 
     status: Literal["finished", "diverged"]
     steps: int
     curves: dict[tuple[str, str], Curve]
+    weights: Weights
 
 
 def train(
@@ -60,7 +62,7 @@ def train(
                 problem.begin(stage, number)
                 session.run(stage, is_last=number == last)
         session.end()
-    return Outcome(session.status, session.step, session.curves)
+    return Outcome(session.status, session.step, session.curves, problem.weights())
 
 
 class _Session:
@@ -78,10 +80,7 @@ class _Session:
     def run(self, stage: Stage, is_last: bool) -> None:
         """Take the updates of a stage, or as many as it comes to; what is due at its end is read once it is over."""
         problem, before, after, progress = self._problem, self._before, self._after, self._progress
-        rules = stage.rules
-        rule = rules[1]
-        parts = [(problem.values[window], problem.gradient[window]) for window in problem.windows]
-        states = [rule.start(values) for values, _ in parts]
+        descent = _Descent(stage, problem)
         watch = _Watch(stage.stopping, problem) if stage.stopping else None
         for number in range(1, stage.updates + 1):
             loss = problem.differentiate(number)
@@ -91,9 +90,7 @@ class _Session:
             if self.step in before:
                 self._record(before[self.step])
             self.step += 1
-            rule = rules.get(number, rule)
-            for (values, gradient), state in zip(parts, states, strict=True):
-                rule.step(values, gradient, state, number)
+            descent.step(number)
             if progress:
                 progress(self.step, loss)
             if watch and watch.is_over(number):
@@ -125,6 +122,22 @@ class _Session:
                 curve = self.curves.setdefault((split, metric), Curve())
                 curve.steps.append(self.step)
                 curve.values.append(value)
+
+
+class _Descent:
+    """The update rule of a stage at work on what learns, its rate stepping down."""
+
+    def __init__(self, stage: Stage, problem: Problem) -> None:
+        self._rules = stage.rules
+        self._rule = self._rules[1]
+        parts = ((problem.values[window], problem.gradient[window]) for window in problem.windows)
+        self._parts = [(values, gradient, self._rule.start(values)) for values, gradient in parts]
+
+    def step(self, number: int) -> None:
+        """Take update ``number`` of the stage."""
+        self._rule = self._rules.get(number, self._rule)
+        for values, gradient, state in self._parts:
+            self._rule.step(values, gradient, state, number)
 
 
 class _Watch:

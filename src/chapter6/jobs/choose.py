@@ -9,17 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
-from chapter6.engine.execution import execute
 from chapter6.engine.measurements.losses import Evaluation
 from chapter6.engine.run import Record, Schedule
-from chapter6.engine.streams import Streams
 from chapter6.files import write_json
-from chapter6.jobs.search import add_search_arguments, advising, files_of
+from chapter6.jobs.search import AskedSearch, add_search_arguments, advising, asked_search, files_of
 from chapter6.metrics import diverged_score
 from chapter6.registry import StudyError, plain
 from chapter6.search.searches import Search
-from chapter6.study.orders import SearchOrder, read_order
 from chapter6.study.searches import Chosen, Trial, applied, best_of, read_rounds, read_trial_curves
 
 EDGE = 0.1  # of a dimension's range: a best point this near to an end may have missed the optimum
@@ -35,28 +31,28 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Write the chosen point, its test results and where each trial was stopped."""
-    order = read_order(SearchOrder, args.order)
-    dataset = load(args.data) if order.run.needs_dataset else None
+    asked = asked_search(args)
+    search = asked.order.search
     with advising():
         trials = read_rounds(files_of(args.rounds), args.rounds)
-        stopped = _stopped(order.search, args.rounds, trials)
+        stopped = _stopped(search, args.rounds, trials)
     best = best_of(trials, stopped)
-    edges = _edges(order.search, best)
+    edges = _edges(search, best)
     for edge in edges:
         log.warning("the best %s lies at the %s end of its range: the optimum may lie outside", *edge)
     told = {str(number): step for number, step in stopped.items()}
-    test = _retrained(order, best, dataset)
+    test = _retrained(asked, best)
     write_json(args.output, plain(Chosen(best.number, best.values, best.score, edges, told, test)))
 
 
-def _retrained(order: SearchOrder, best: Trial, dataset: Dataset | None) -> dict[str, float]:
+def _retrained(asked: AskedSearch, best: Trial) -> dict[str, float]:
     """Return mean test loss and accuracy over fresh initial weights and batches, the split staying the same."""
-    streams, steps = Streams(order.seed, order.replicate), order.run.steps
-    look = Record(Evaluation(splits=("test",)), (Schedule(steps, 1, steps),))
-    final = replace(applied(order.run, best.values), record=(look,))
+    run = applied(asked.run, best.values)
+    look = Record(Evaluation(splits=("test",)), (Schedule(run.steps, 1, run.steps),))
+    final = replace(run, record=(look,))
     results: dict[str, list[float]] = {"loss": [], "accuracy": []}
-    for number in range(order.search.retrains):
-        outcome = execute(final, streams.within(f"retrain-{number}"), dataset, data_streams=streams)
+    for number in range(asked.order.search.retrains):
+        outcome = asked.outcome(final, f"retrain-{number}")
         for metric, values in results.items():
             curve = outcome.curves.get(("test", metric))
             last = float(np.asarray(curve.values[-1])) if curve else np.nan

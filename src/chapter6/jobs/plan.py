@@ -97,7 +97,7 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
     paths, name = study.paths, experiment.id
     for job in study.jobs[name].values():
         told = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
-        yield Job(paths.trained(name, job.name), *told, [(b.variant.run, b.size) for b in job.blocks])
+        yield Job(paths.trained(name, job.name), *told, [(b.variant.run, len(b.replicates)) for b in job.blocks])
     for of, tuning in experiment.tunings.items():
         asked = paths.order("tune", f"{name}/{of}"), orders.tuning(study, tuning)
         yield Job(paths.tuning(name, of), *asked, [(tuning.run, len(tuning.candidates))])

@@ -21,6 +21,7 @@ from chapter6.study.loading import resolve_variant
 from chapter6.study.plan import Study
 from chapter6.study.reading import parse_yaml
 from chapter6.study.resolution import short_key
+from chapter6.study.starts import linked
 from chapter6.terminal import say
 
 
@@ -60,7 +61,8 @@ def _run(study: Study, args: Namespace) -> Run:
         raise StudyError(f"{args.variant!r} takes its {tuning.parameter} from a file of the study; {advice}")
     draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
     settings = reduce(lambda made, text: assign(made, *_assignment(text)), args.set, draft.settings)
-    return resolve_variant(replace(draft, settings=settings), experiment.spec, study.config, "--set").taken.resolved()
+    variant = resolve_variant(replace(draft, settings=settings), experiment.spec, study.config, "--set")
+    return linked({**experiment.variants, variant.name: variant}, "--set")[variant.name].taken.resolved()
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -6,6 +6,7 @@ import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from chapter6.data.mnist import Dataset, load
 from chapter6.engine.execution import execute
+from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Curve, Outcome
 from chapter6.files import write_json
@@ -25,6 +27,7 @@ from chapter6.study.paths import curves_file
 from chapter6.study.results import Folder, UnreadableError, write_curves
 from chapter6.study.run_cache import RunCache
 from chapter6.study.searches import Round, Trial, applied, read_rounds, tried
+from chapter6.study.starts import Start, start_of
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +48,43 @@ def add_search_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Write points and scores of the round, its curves first."""
-    order = read_order(SearchOrder, args.order)
+    asked = asked_search(args)
     with advising():
         before = read_rounds(files_of(args.before), args.before)
-    dataset = load(args.data) if order.run.needs_dataset else None
-    key, known = _identity(order, args.before, dataset), RunCache(args.known)
+    key, known = _identity(asked, args.before), RunCache(args.known)
     if source := known.copy(key, args.output):
         log.info("the round is that of %s", source)
     else:
-        _train(order, before, len(args.before) + 1, args.output, dataset)
+        _train(asked, before, len(args.before) + 1, args.output)
         known.add(key, args.output)
+
+
+@dataclass(frozen=True)
+class AskedSearch:
+    """A search whose trainings are asked for: its run with what it takes from files, its data, what it starts from."""
+
+    order: SearchOrder
+    run: Run
+    dataset: Dataset | None
+    start: Start | None
+
+    @property
+    def streams(self) -> Streams:
+        """The streams of the whole search."""
+        return Streams(self.order.seed, self.order.replicate)
+
+    def outcome(self, run: Run, part: str) -> Outcome:
+        """Train ``run`` with seeds of its own, and the split of the whole search."""
+        start = self.start.read() if self.start else None
+        return execute(run, self.streams.within(part), self.dataset, data_streams=self.streams, start=start)
+
+
+def asked_search(args: Namespace) -> AskedSearch:
+    """Return what the order asks for."""
+    order = read_order(SearchOrder, args.order)
+    run = order.taken.resolved()
+    dataset = load(args.data) if run.needs_dataset else None
+    return AskedSearch(order, run, dataset, start_of(run, order.runs, order.replicate, order.seed))
 
 
 def files_of(names: Sequence[str]) -> Folder:
@@ -71,35 +101,34 @@ def advising() -> Iterator[None]:
         raise StudyError(f"{error}; `snakemake --cores all --forcerun {error.file}` makes it again") from None
 
 
-def _identity(order: SearchOrder, before: Sequence[str], dataset: Dataset | None) -> str:
+def _identity(asked: AskedSearch, before: Sequence[str]) -> str:
     """Return a digest of everything that the round depends on, the rounds before it included."""
-    rounds = [sha256(Path(file).read_bytes()).hexdigest() for file in before]
-    data, sources = dataset.digest if dataset else None, order.sources
-    parts = [order.run, order.search, order.seed, order.replicate, rounds, data, sources]
+    order, rounds = asked.order, [sha256(Path(file).read_bytes()).hexdigest() for file in before]
+    data, start = asked.dataset.digest if asked.dataset else None, [asked.start.digest] if asked.start else []
+    parts = [asked.run, order.search, order.seed, order.replicate, rounds, data, order.sources, *start]
     return sha256(canonical(parts).encode()).hexdigest()
 
 
-def _train(order: SearchOrder, before: Sequence[Trial], number: int, output: str, dataset: Dataset | None) -> None:
-    streams = Streams(order.seed, order.replicate)
+def _train(asked: AskedSearch, before: Sequence[Trial], number: int, output: str) -> None:
     curves: dict[tuple[str, str], Curve] = {}
-    trials = []
-    for position, point in enumerate(_points(order, before, number, streams), start=len(before)):
-        values = order.search.cube.values(point)
-        own = streams.within(f"trial-{position}")
-        outcome = execute(applied(order.run, values), own, dataset, data_streams=streams)
-        score = _score(outcome, order.search.metric)
+    trials, search = [], asked.order.search
+    for position, point in enumerate(_points(asked, before, number), start=len(before)):
+        values = search.cube.values(point)
+        outcome = asked.outcome(applied(asked.run, values), f"trial-{position}")
+        score = _score(outcome, search.metric)
         trials.append(Trial(position, number, tuple(point.tolist()), values, score, outcome.status, outcome.steps))
         curves |= {(str(position), "/".join(name)): curve for name, curve in outcome.curves.items()}
     log.info("round %d: %d trials, best score %.4g", number, len(trials), max(trial.score for trial in trials))
     write_json(output, plain(Round(number, write_curves(curves_file(output), curves), tuple(trials))))
 
 
-def _points(order: SearchOrder, before: Sequence[Trial], number: int, streams: Streams) -> Points:
+def _points(asked: AskedSearch, before: Sequence[Trial], number: int) -> Points:
     """Propose the points of this round, from its own random stream."""
-    search, (points, scores) = order.search, tried(before, order.search.size)
+    search = asked.order.search
+    points, scores = tried(before, search.size)
     assert search.strategy is not None, "a replay has no rounds of its own"
-    count = search.rounds[number - 1]
-    return search.strategy.propose(count, search.size, points, scores, streams(f"points/round-{number}"))
+    count, rng = search.rounds[number - 1], asked.streams(f"points/round-{number}")
+    return search.strategy.propose(count, search.size, points, scores, rng)
 
 
 def _score(outcome: Outcome, metric: str) -> float:

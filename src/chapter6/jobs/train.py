@@ -21,9 +21,10 @@ from chapter6.files import write_json
 from chapter6.jobs.stream import streaming
 from chapter6.registry import plain
 from chapter6.study.orders import Trained, TrainingOrder, read_order
-from chapter6.study.paths import replicate_files
+from chapter6.study.paths import replicate_files, weights_file
 from chapter6.study.results import Place, RunRecord, identity, is_trained, write_curves
 from chapter6.study.run_cache import RunCache
+from chapter6.study.starts import Start, start_of, write_weights
 
 log = logging.getLogger(__name__)
 
@@ -63,51 +64,58 @@ class _Job:
     def train_block(self, block: Trained) -> dict[int, str]:
         """Train replicates of one variant where they are not yet trained; return the keys of all."""
         run = block.taken.resolved()
-        dataset = self.dataset if run.needs_dataset else None
-        data, sources, folder = (
-            dataset.digest if dataset else None,
-            block.sources,
-            f"{self.folder}/{block.variant}",
-        )
+        folder, seed, data = f"{self.folder}/{block.variant}", self.order.seed, self._data(run)
         keys = {}
         for replicate in range(block.first, block.last + 1):
-            key = keys[replicate] = identity(run, self.order.seed, replicate, data, sources)
-            place = Place(self.order.experiment, block.variant, replicate, self.order.seed)
-            if is_trained(folder, place, key):
+            start = start_of(run, self.folder, replicate, seed)
+            key = keys[replicate] = identity(run, seed, replicate, data, block.sources, _digest(start))
+            place = Place(self.order.experiment, block.variant, replicate, seed)
+            if is_trained(folder, place, key, block.keeps):
                 log.info("%s: replicate %d is already trained", block.variant, replicate)
                 continue
             record_file = replicate_files(folder, replicate)[1]
-            if source := self.known.copy(key, record_file, vars(place)):
+            if source := self.known.copy(key, record_file, vars(place), block.keeps):
                 log.info("%s: replicate %d is that of %s", block.variant, replicate, source)
             else:
-                _train(key, place, run, sources, dataset, folder)
+                self._train(key, place, run, block, start)
                 self.known.add(key, record_file)
             self.finished(block.variant, replicate)
         return keys
 
+    def _data(self, run: Run) -> str | None:
+        """Return the digest of the data that a run reads."""
+        return self.dataset.digest if self.dataset and run.needs_dataset else None
 
-def _train(key: str, place: Place, run: Run, sources: str, dataset: Dataset | None, folder: str) -> None:
-    """Train one replicate and write its two files, the record last."""
-    curves_file, record_file = replicate_files(folder, place.replicate)
-    started, clock = datetime.now(UTC), time.perf_counter()
-    outcome = execute(run, Streams(place.seed, place.replicate), dataset)
-    seconds = time.perf_counter() - clock
-    record = RunRecord(
-        key=key,
-        **vars(place),
-        run=run,
-        outcome=outcome.status,
-        steps=outcome.steps,
-        curves=write_curves(curves_file, outcome.curves),
-        data=dataset.digest if dataset else None,
-        sources=sources,
-        started=started.isoformat(timespec="milliseconds"),
-        seconds=round(seconds, 3),
-        environment=environment(),
-    )
-    write_json(record_file, plain(record))
-    done = (place.variant, place.replicate, outcome.status, outcome.steps, seconds)
-    log.info("%s: replicate %d %s after %d updates, %.1f s", *done)
+    def _train(self, key: str, place: Place, run: Run, block: Trained, start: Start | None) -> None:
+        """Train one replicate and write its files, the record last."""
+        folder, given = f"{self.folder}/{place.variant}", start.read() if start else None
+        started, clock = datetime.now(UTC), time.perf_counter()
+        outcome = execute(run, Streams(place.seed, place.replicate), self.dataset, start=given)
+        seconds = time.perf_counter() - clock
+        kept = write_weights(weights_file(folder, place.replicate), outcome.weights) if block.keeps else None
+        curves_file, record_file = replicate_files(folder, place.replicate)
+        record = RunRecord(
+            key=key,
+            **vars(place),
+            run=run,
+            outcome=outcome.status,
+            steps=outcome.steps,
+            curves=write_curves(curves_file, outcome.curves),
+            data=self._data(run),
+            sources=block.sources,
+            started=started.isoformat(timespec="milliseconds"),
+            seconds=round(seconds, 3),
+            environment=environment(),
+            weights=kept,
+            started_from=_digest(start),
+        )
+        write_json(record_file, plain(record))
+        done = (place.variant, place.replicate, outcome.status, outcome.steps, seconds)
+        log.info("%s: replicate %d %s after %d updates, %.1f s", *done)
+
+
+def _digest(start: Start | None) -> str | None:
+    return start.digest if start else None
 
 
 def environment() -> dict[str, str]:

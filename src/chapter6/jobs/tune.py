@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
-from chapter6.engine.execution import execute
+from chapter6.data.mnist import load
+from chapter6.engine.execution import execute, start_of
 from chapter6.engine.streams import Streams
+from chapter6.engine.training import Outcome
 from chapter6.files import write_json
 from chapter6.registry import plain
 from chapter6.study.orders import TuningOrder, read_order
@@ -32,16 +33,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Write the candidate with the lowest validation loss, and what every candidate came to."""
     order = read_order(TuningOrder, args.order)
-    dataset = load(args.data) if order.run.needs_dataset else None
-    tuned = Tuned.of(order.parameter, [_trial(order, value, dataset) for value in sorted(order.candidates)])
+    run, streams = order.taken.resolved(), Streams(order.seed, TUNING_REPLICATE)
+    dataset = load(args.data) if run.needs_dataset else None
+    start = start_of(run, streams, dataset)
+    tried = []
+    for value in sorted(order.candidates):
+        outcome = execute(run.changed(order.parameter, value), streams, dataset, start=start)
+        tried.append(_candidate(order.parameter, value, outcome))
+    tuned = Tuned.of(order.parameter, tried)
     if tuned.at_edge:
         log.warning("%s = %g lies at the edge of what was tried", order.parameter, tuned.value)
     write_json(args.output, plain(tuned))
 
 
-def _trial(order: TuningOrder, value: float, dataset: Dataset | None) -> Candidate:
-    outcome = execute(order.run.changed(order.parameter, value), Streams(order.seed, TUNING_REPLICATE), dataset)
+def _candidate(parameter: str, value: float, outcome: Outcome) -> Candidate:
     curve = outcome.curves.get(("validation", "loss"))
     loss = float(np.asarray(curve.values[-1])) if curve and outcome.status == "finished" else inf
-    log.info("%s = %g: validation loss %g", order.parameter, value, loss)
+    log.info("%s = %g: validation loss %g", parameter, value, loss)
     return Candidate(value, loss if isfinite(loss) else None, outcome.status)

@@ -23,7 +23,7 @@ from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.penalties import Penalty
-from chapter6.engine.run import Record, Run, Schedule
+from chapter6.engine.run import Record, Run, Schedule, StartsFrom
 from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.surfaces import Surface
 from chapter6.figures.recipes import Figure
@@ -61,6 +61,7 @@ MODELS: dict[str, Any] = {
     "A run: `base`, and what `variants` and `sweep` lay over it": Run,
     "A run: `stages[]`, or, where there is one, the same keys in the run itself": Stage,
     "A run: `network` in its short form": Perceptron,
+    "A run: `starts_from`": StartsFrom,
     "A run: `record[]`": Record,
     "A run: `record[].at`": Schedule,
     "A run: `steps_down`": StepsDown,
@@ -89,7 +90,8 @@ whole. Where a kind has no settings to change, its name alone will do: `activati
 
 A run has short forms, which are written out before anything is trained. `network: {hidden: [100, 100]}` with its
 options stands for a list of layers. The keys of a stage (`optimizer`, `steps` or `epochs`, ...) in the run itself are
-those of its only stage, called `main`. `at: end` and a single schedule stand for a list of schedules.
+those of its only stage, called `main`. `starts_from: NAME` stands for `{variant: NAME}`; `at: end` and a
+single schedule stand for a list of schedules.
 
 A dotted key addresses an element of a list by its name or kind: `stages.main.optimizer.learning_rate`,
 `penalties.l2.strength`, with a number where several have it: `network.dense-2.units`. It may leave out what stands
@@ -118,6 +120,7 @@ def schema() -> str:
     stage["properties"].pop("name")
     run["properties"] |= stage["properties"]
     run["properties"]["network"] = {"anyOf": [run["properties"]["network"], short | {"required": []}]}
+    run["properties"]["starts_from"]["anyOf"].append({"type": "string"})
     run["properties"]["record"] = {"type": "array", "items": {"type": "object"}}
     run |= {"required": []}
     variant = json.loads(json.dumps(run))

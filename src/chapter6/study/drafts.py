@@ -39,6 +39,13 @@ class Draft:
         return {key: self.settings[key] for key in OWN_KEYS if key in self.settings}
 
     @property
+    def source(self) -> str | None:
+        """The variant that it starts from, if from any."""
+        start = self.settings.get("starts_from")
+        name = start.get("variant") if isinstance(start, Mapping) else start
+        return name if isinstance(name, str) else None
+
+    @property
     def of_run(self) -> dict[str, Any]:
         """The settings of the run."""
         return {key: value for key, value in self.settings.items() if key not in OWN_KEYS}

@@ -35,6 +35,7 @@ from chapter6.study.spec import (
     load_experiment,
     read_config,
 )
+from chapter6.study.starts import linked, started
 from chapter6.study.taken import Taken
 from chapter6.study.timings import timing_of
 
@@ -145,11 +146,15 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     if not config.allow_large:
         bounds.check_count(spec, place)
     written = _drafts(spec, place)
-    variants = {name: resolve_variant(draft, spec, config, place) for name, draft in written.items()}
+    sources = {source for draft in written.values() if (source := draft.source)}
+    variants = {
+        name: resolve_variant(draft, spec, config, place, is_source=name in sources) for name, draft in written.items()
+    }
     tunings = _tunings(spec, config, written, place)
     if taken := sorted({tuning.tuned.name for tuning in tunings.values()} & variants.keys()):
         raise StudyError(f"{place}: tuning: {taken[0]!r} is already a variant, and would be the tuned one's name")
-    variants |= {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}
+    variants = linked(variants | {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}, place)
+    tunings = {name: _linked_tuning(tuning, variants, place) for name, tuning in tunings.items()}
     _check_replays(variants, place)
     figures: dict[str, Figure] = {}
     for figure in spec.figures:
@@ -183,13 +188,19 @@ def _placed(place: str) -> Iterator[None]:
         raise StudyError(f"{place}: {error}") from None
 
 
-def resolve_variant(draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str) -> Variant:
-    """Validate a variant; ``place`` is the file that messages name."""
+def resolve_variant(
+    draft: Draft, spec: ExperimentSpec, config: StudyConfig, place: str, is_source: bool = False
+) -> Variant:
+    """Validate a variant; ``place`` is the file that messages name.
+
+    One that is the source of others need not search where these do.
+    """
     place, own = f"{place}: variant {draft.name!r}", parse(OwnSpec, draft.own, f"{place}: variant {draft.name!r}")
     replicates = own.replicates or spec.replicates or config.replicates
     taken = resolve(draft.of_run, place)
     with _placed(place):
-        search = _search(own, spec, config, taken.run)
+        is_trained = is_source and not own.strategy and not own.replay
+        search = None if is_trained else _search(own, spec, config, taken.run)
         run = within_budget(taken.run, config)
     return Variant(
         name=draft.name,
@@ -269,6 +280,14 @@ def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Dr
     return tunings
 
 
+def _linked_tuning(tuning: Tuning, variants: Mapping[str, Variant], place: str) -> Tuning:
+    """Return a tuning whose run and variants have what they start from."""
+    of, tuned, taken = variants[tuning.of.name], variants[tuning.tuned.name], tuning.taken
+    if of.taken.start:
+        taken = started(taken, of.taken.start, f"{place}: tuning of {of.name!r}")
+    return replace(tuning, of=of, tuned=tuned, taken=taken)
+
+
 def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
     """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
     here = f"{place}: tuning of {draft.name!r}"
@@ -293,4 +312,5 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
             taken=Taken(within_budget(run, config, tuning.steps), {**variant.taken.takes, key: f"{file}#value"}),
             of=variant.name,
         )
-        return Tuning(variant, tuned, key, candidates, within_budget(choosing, config, tuning.steps))
+        chosen = Taken(within_budget(choosing, config, tuning.steps), variant.taken.takes)
+        return Tuning(variant, tuned, key, candidates, chosen)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chapter6.engine.run import Run
 from chapter6.engine.timing import Task
 from chapter6.files import read_json, write_json
 from chapter6.registry import StudyError, build, plain
@@ -30,13 +29,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trained:
-    """Replicates ``first`` to ``last`` of a variant; ``sources`` is the digest of the code that its run uses."""
+    """Replicates ``first`` to ``last`` of a variant; ``sources`` is the digest of the code that its run uses.
+
+    One that ``keeps`` its final weights has others start from them.
+    """
 
     variant: str
     first: int
     last: int
     taken: Taken
     sources: str
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class TuningOrder:
     """Which number of a run is to be chosen, and among which candidates."""
 
     seed: int
-    run: Run
+    taken: Taken
     parameter: str
     candidates: tuple[float, ...]
     sources: str
@@ -76,28 +79,34 @@ class TimingOrder:
 
 @dataclass(frozen=True)
 class SearchOrder:
-    """Which search is meant: all its rounds, and the choice at its end, have the same order."""
+    """Which search is meant: all its rounds, and the choice at its end, have the same order.
+
+    ``runs`` is the folder of the runs of its experiment, from which its trials may start.
+    """
 
     seed: int
     replicate: int
-    run: Run
+    taken: Taken
     search: Search
     sources: str
+    runs: str = ""
 
 
 def training(study: Study, experiment: str, job: TrainingJob) -> TrainingOrder:
     """Return the order of a training job."""
+    kept = study.experiments[experiment].started_from
     blocks = tuple(
-        Trained(block.variant.name, block.first, block.last, block.variant.taken, training_digest(block.variant.run))
+        Trained(v.name, block.first, block.last, v.taken, training_digest(v.run), v.name in kept)
         for block in job.blocks
+        for v in (block.variant,)
     )
     return TrainingOrder(experiment, study.config.study_seed, blocks)
 
 
 def tuning(study: Study, chosen: Tuning) -> TuningOrder:
     """Return the order of a tuning."""
-    run, seed = chosen.run, study.config.study_seed
-    return TuningOrder(seed, run, chosen.parameter, tuple(chosen.candidates), search_digest(run))
+    seed, sources = study.config.study_seed, search_digest(chosen.run)
+    return TuningOrder(seed, chosen.taken, chosen.parameter, tuple(chosen.candidates), sources)
 
 
 def timing(study: Study, experiment: str, planned: Timing) -> TimingOrder:
@@ -111,8 +120,9 @@ def timing(study: Study, experiment: str, planned: Timing) -> TimingOrder:
 
 def searching(study: Study, planned: PlannedSearch) -> SearchOrder:
     """Return the order of the jobs of a search."""
-    run, seed, search = planned.variant.run, study.config.study_seed, planned.search
-    return SearchOrder(seed, planned.replicate, run, search, search_digest(run, search))
+    taken, seed, search = planned.variant.taken, study.config.study_seed, planned.search
+    runs = study.paths.runs(planned.experiment) if taken.start else ""
+    return SearchOrder(seed, planned.replicate, taken, search, search_digest(taken.run, search), runs)
 
 
 def write_order(path: str, order: Any) -> str:

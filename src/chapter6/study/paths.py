@@ -119,6 +119,11 @@ def replicate_files(folder: str, replicate: int | str) -> tuple[str, str]:
     return f"{folder}/replicate-{replicate}.npz", f"{folder}/replicate-{replicate}.json"
 
 
+def weights_file(folder: str, replicate: int | str) -> str:
+    """Return the final weights of one replicate, where another run starts from them."""
+    return f"{folder}/weights-{replicate}.npz"
+
+
 def curves_file(record_file: str) -> str:
     """Return the name of the curves beside a record."""
     return record_file.removesuffix(".json") + ".npz"

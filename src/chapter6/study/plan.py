@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from chapter6.analysis.claims import Claim
@@ -63,13 +64,18 @@ class Variant:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The choice of one number for a variant, and the variant that takes it; ``run`` is a training of the choice."""
+    """The choice of one number for a variant, and the variant that takes it; ``taken`` is a training of the choice."""
 
     of: Variant
     tuned: Variant
     parameter: str
     candidates: Sequence[float]
-    run: Run
+    taken: Taken
+
+    @property
+    def run(self) -> Run:
+        """A training of the choice, before values from files."""
+        return self.taken.run
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,12 @@ class PlannedRun:
         """Curves and record."""
         return replicate_files(self.folder, self.replicate)
 
+    @property
+    def start(self) -> str:
+        """Record of the replicate that it starts from; nothing where it starts from none."""
+        start = self.variant.run.starts_from
+        return replicate_files(f"{Path(self.folder).parent}/{start.variant}", self.replicate)[1] if start else ""
+
 
 @dataclass(frozen=True)
 class PlannedSearch:
@@ -97,6 +109,11 @@ class PlannedSearch:
     rounds: tuple[str, ...]
     sources: tuple[str, ...]
     chosen: str
+
+    @property
+    def replicates(self) -> Sequence[int]:
+        """The one."""
+        return (self.replicate,)
 
     @property
     def search(self) -> Search:
@@ -121,9 +138,9 @@ class Block:
     last: int
 
     @property
-    def size(self) -> int:
-        """Number of runs."""
-        return self.last - self.first + 1
+    def replicates(self) -> range:
+        """The replicates."""
+        return range(self.first, self.last + 1)
 
 
 @dataclass(frozen=True)
@@ -144,7 +161,7 @@ class TrainingJob:
 
     def trains(self, variant: str, replicate: int) -> bool:
         """Whether a replicate is one of the job's."""
-        return any(b.variant.name == variant and b.first <= replicate <= b.last for b in self.blocks)
+        return any(b.variant.name == variant and replicate in b.replicates for b in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -177,6 +194,12 @@ class Experiment:
     def beside(self) -> list[str]:
         """Other experiments whose tables its claims read."""
         return list(dict.fromkeys(name for claim in self.spec.claims for name in claim.experiments))
+
+    @cached_property
+    def started_from(self) -> frozenset[str]:
+        """The variants that others start from, whose final weights are kept."""
+        starts = (variant.run.starts_from for variant in self.variants.values())
+        return frozenset(start.variant for start in starts if start)
 
     def runs(self) -> Iterator[PlannedRun]:
         """Yield every replicate that is trained as one, that is, not inside of a search."""
@@ -217,21 +240,22 @@ class Experiment:
     def jobs(self, replicates: int, runs: int) -> Iterator[TrainingJob]:
         """Yield the training jobs: blocks of so many ``replicates``, in order, up to so many ``runs`` a job.
 
-        Blocks start at multiples of ``replicates``, so that more replicates leave those that are there alone.
+        Blocks start at multiples of ``replicates``, so that more replicates leave those that are there alone. No job
+        trains both what starts from another run and what that one is.
         """
         waiting: list[Block] = []
         room = runs
         for block in self._blocks(replicates):
-            if waiting and block.size > room:
+            if waiting and (len(block.replicates) > room or block.variant.run.depth > waiting[0].variant.run.depth):
                 yield TrainingJob(tuple(waiting))
                 waiting, room = [], runs
             waiting.append(block)
-            room -= block.size
+            room -= len(block.replicates)
         if waiting:
             yield TrainingJob(tuple(waiting))
 
     def _blocks(self, size: int) -> Iterator[Block]:
-        for variant in self.variants.values():
+        for variant in sorted(self.variants.values(), key=lambda variant: variant.run.depth):
             for first in range(0, 0 if variant.search else variant.replicates, size):
                 yield Block(variant, first, min(first + size, variant.replicates) - 1)
 
@@ -303,6 +327,17 @@ class Study:
             yield from (paths.tuning(experiment.id, of) for of in experiment.tunings)
             if experiment.timing:
                 yield paths.times(experiment.id)
+
+    def jobs_before(self, name: str, parts: Iterable[Block | PlannedSearch]) -> list[str]:
+        """Return the records of the jobs that train what these parts of an experiment start from."""
+        experiment = self.experiments[name]
+        sources = (
+            experiment.run(experiment.variants[start.variant], replicate)
+            for part in parts
+            if (start := part.variant.run.starts_from)
+            for replicate in part.replicates
+        )
+        return sorted({self.job_of(source) for source in sources})
 
     def job_of(self, run: PlannedRun) -> str:
         """Return the record of the job that trains a run."""

@@ -77,6 +77,8 @@ def _expanded(settings: Mapping[str, Any], place: str) -> dict[str, Any]:
         full.setdefault("data", None)
     if isinstance(network, Mapping):
         full["network"] = plain(_perceptron(network, full.get("data", {}), place))
+    if isinstance(start := full.get("starts_from"), str):
+        full["starts_from"] = {"variant": start}
     if isinstance(full["record"], list | tuple):
         full["record"] = [_expanded_record(record) for record in full["record"]]
     return full
@@ -110,7 +112,7 @@ def _expanded_record(record: Any) -> Any:
 
 def written(run: Run) -> dict[str, Any]:
     """Return a run in the short forms that an author would write: what readers are shown."""
-    settings: dict[str, Any] = plain(run)
+    settings: dict[str, Any] = plain(run.alone)
     if len(run.stages) == 1:
         settings |= {key: value for key, value in settings.pop("stages")[0].items() if key != "name"}
     short = Perceptron.of(run.network, run.data.shape) if run.data else None

@@ -19,7 +19,7 @@ from chapter6.engine.training import Curve
 from chapter6.files import read_json, replacing
 from chapter6.registry import StudyError, build, canonical, plain
 from chapter6.study.code import training_digest
-from chapter6.study.paths import replicate_files
+from chapter6.study.paths import replicate_files, weights_file
 
 if TYPE_CHECKING:
     from chapter6.study.plan import PlannedRun
@@ -70,7 +70,10 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What is known of a trained replicate; ``key`` is the digest of all that its numbers depend on."""
+    """What is known of a trained replicate; ``key`` is the digest of all that its numbers depend on.
+
+    ``weights`` is that of its final weights where they are kept, ``started_from`` that of those it started from.
+    """
 
     key: str
     experiment: str
@@ -86,6 +89,8 @@ class RunRecord:
     started: str
     seconds: float
     environment: Mapping[str, str]
+    weights: str | None = None
+    started_from: str | None = None
 
     @property
     def start(self) -> datetime:
@@ -110,18 +115,25 @@ class Conditions:
     sources: Callable[[Run], str] | None = training_digest
 
 
-def identity(run: Run, seed: int, replicate: int, data: str | None, sources: str) -> str:
-    """Return the key of a replicate."""
-    return sha256(canonical([run, seed, replicate, data, sources]).encode()).hexdigest()
+def identity(run: Run, seed: int, replicate: int, data: str | None, sources: str, start: str | None = None) -> str:
+    """Return the key of a replicate; ``start`` is the digest of the weights that it starts from."""
+    parts = [run, seed, replicate, data, sources, *([start] if start else [])]
+    return sha256(canonical(parts).encode()).hexdigest()
 
 
-def is_trained(folder: str, place: Place, key: str) -> bool:
-    """Whether both files of a replicate stand in ``folder``, whole, in their place and of the run with this ``key``."""
+def is_trained(folder: str, place: Place, key: str, keeps: bool = False) -> bool:
+    """Whether both files of a replicate stand in ``folder``, whole, in their place and of the run with this ``key``.
+
+    One that ``keeps`` its final weights has these, too.
+    """
     curves_file, record_file = replicate_files(folder, place.replicate)
     try:
         record = read_json(record_file)
         content = Path(curves_file).read_bytes()
         is_own = all(record[name] == value for name, value in {"key": key, **vars(place)}.items())
+        if keeps:
+            weights = Path(weights_file(folder, place.replicate)).read_bytes()
+            is_own = is_own and record["weights"] == sha256(weights).hexdigest()
         return is_own and bool(record["curves"] == sha256(content).hexdigest())
     except (OSError, ValueError, LookupError, TypeError):
         return False
@@ -145,14 +157,15 @@ def read_record(files: Files, planned: PlannedRun, run: Run, under: Conditions) 
     file = planned.files[1]
     try:
         plain_record = json.loads(files[file])
-        if strange := _differences(plain_record, planned, run, under):
+        start = json.loads(files[planned.start])["weights"] if planned.start else None
+        if strange := _differences(plain_record, planned, run, under, start):
             raise StudyError(f"it is the record of {strange}")
         return build(RunRecord, plain_record)
     except UNREADABLE as error:
         raise UnreadableError(file, told(error, "it")) from None
 
 
-def _differences(record: Mapping[str, Any], planned: PlannedRun, run: Run, under: Conditions) -> str:
+def _differences(record: Mapping[str, Any], planned: PlannedRun, run: Run, under: Conditions, start: str | None) -> str:
     """Say in what a record is not that of the planned run; nothing where it is."""
     place = Place(planned.experiment, planned.variant.name, planned.replicate, under.seed)
     for name, wanted in vars(place).items():
@@ -166,7 +179,10 @@ def _differences(record: Mapping[str, Any], planned: PlannedRun, run: Run, under
     sources = under.sources(run) if under.sources else record["sources"]
     if record["sources"] != sources:
         return "other code"
-    return "" if record["key"] == identity(run, under.seed, planned.replicate, data, sources) else "another run"
+    if record.get("started_from") != start:
+        return "a run that started from other weights"
+    key = identity(run, under.seed, planned.replicate, data, sources, start)
+    return "" if record["key"] == key else "another run"
 
 
 def told(error: Exception, what: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chapter6.files import read_json, replacing, write_json
+from chapter6.study.paths import weights_file
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class RunCache:
         if self.folder:
             write_json(self._entry(key), {"record": record_file, "sha256": _digest(Path(record_file))})
 
-    def copy(self, key: str, target: str, named: Mapping[str, Any] | None = None) -> str | None:
+    def copy(self, key: str, target: str, named: Mapping[str, Any] | None = None, keeps: bool = False) -> str | None:
         """Copy what was trained under ``key`` to the record ``target``, its curves first; return where it stood.
 
-        ``named`` replaces fields of the record. None, and no copy, where nothing is known or it is not whole any more.
+        ``named`` replaces fields of the record. What ``keeps`` its final weights has these copied, too. None, and no
+        copy, where nothing is known or it is not whole any more.
         """
         if not self.folder:
             return None
@@ -41,14 +43,22 @@ class RunCache:
             source = Path(entry["record"])
             if _digest(source) != entry["sha256"]:
                 return None
-            record, curves = read_json(source), source.with_suffix(".npz").read_bytes()
+            record: dict[str, Any] = read_json(source)
+            files = {"curves": (source.with_suffix(".npz"), Path(target).with_suffix(".npz"))}
+            if keeps:
+                places = (Path(weights_file(str(Path(file).parent), record["replicate"])) for file in (source, target))
+                files["weights"] = (next(places), next(places))
+            contents = {copy: read.read_bytes() for read, copy in files.values()}
+            stated = [record[part] for part in files]
         except (OSError, ValueError, LookupError, TypeError):
             return None
-        if record["curves"] != sha256(curves).hexdigest():
+        if stated != [sha256(content).hexdigest() for content in contents.values()]:
             return None
-        with replacing(Path(target).with_suffix(".npz")) as temporary:
-            temporary.write_bytes(curves)
-        write_json(target, {**record, **(named or {})})
+        for copy, content in contents.items():
+            with replacing(copy) as temporary:
+                temporary.write_bytes(content)
+        own = {} if keeps or "weights" not in record else {"weights": None}
+        write_json(target, {**record, **own, **(named or {})})
         return str(source)
 
     def _entry(self, key: str) -> Path:

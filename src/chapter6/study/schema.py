@@ -65,6 +65,8 @@ def model_of(cls: Any) -> Any:
     if issubclass(cls, Family):
         definitions["kind"] = (Literal[cls.key], cls.key)
     for field in dataclasses.fields(cls):
+        if field.metadata.get("found"):  # never written
+            continue
         definitions[field.name] = (_modelled(hints[field.name], _default_kind(field)), _default(field))
     model: Any = create_model(cls.__name__, __config__=STRICT, __doc__=cls.__doc__, **definitions)
     if not model.__pydantic_complete__:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chapter6.engine.run import Run
@@ -13,19 +13,26 @@ from chapter6.registry import StudyError
 
 @dataclass(frozen=True)
 class Taken:
-    """A run and the values that it takes from files once they are written: ``FILE#KEY`` by dotted setting."""
+    """A run and the values that it takes from files once they are written: ``FILE#KEY`` by dotted setting.
+
+    ``start`` is the same of the run that it starts from.
+    """
 
     run: Run
     takes: Mapping[str, str] = field(default_factory=dict)
+    start: Taken | None = None
 
     @property
     def files(self) -> set[str]:
         """The files that values are taken from."""
-        return {reference.partition("#")[0] for reference in self.takes.values()}
+        own = {reference.partition("#")[0] for reference in self.takes.values()}
+        return own | self.start.files if self.start else own
 
     def resolved(self, read: Callable[[str], Any] = read_json) -> Run:
         """Return the run with what the files hold; StudyError where they cannot be read."""
         run = self.run
+        if self.start and run.starts_from:
+            run = replace(run, starts_from=replace(run.starts_from, run=self.start.resolved(read)))
         for key, reference in self.takes.items():
             file, _, name = reference.partition("#")
             try:

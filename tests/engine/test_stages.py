@@ -9,7 +9,7 @@ from chapter6.engine.data import Images
 from chapter6.engine.execution import execute, problem_of
 from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements import BatchLoss
-from chapter6.engine.network import Network, Perceptron
+from chapter6.engine.network import Architecture, Network, Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Momentum, Optimizer
 from chapter6.engine.penalties import L1, L2
@@ -172,6 +172,37 @@ def test_what_is_frozen_for_a_stage_may_learn_in_the_next():
     assert losses[:12] == execute(run(one).within(40), STREAMS, DATASET).curves["batch", "loss"].values
     problem, before, _ = ended(run(one, both))
     assert (problem.parameters.value_of["weights/layer-1"].ravel() != before[:4704]).any()
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), Momentum(0.1)])
+@pytest.mark.parametrize(
+    ("network", "frozen", "still"),
+    [
+        ({}, ("layer-1",), 3),
+        ({}, ("layer-1", "layer-2"), 5),
+        ({}, ("layer-2",), 0),
+        ({"batch_normalization": BatchNormalization()}, ("layer-1",), 4),
+        ({"batch_normalization": BatchNormalization()}, ("weights/layer-1", "biases/layer-1"), 2),
+        ({"dropout": Dropout(0.3)}, ("layer-1", "layer-2"), 3),
+    ],
+)
+def test_frozen_layers_at_the_beginning_are_computed_once_an_image(monkeypatch, network, frozen, still, rule):
+    """Up to what learns or is random; the numbers are those without it, but for the order of sums."""
+    value = run(stage(steps=15), stage(name="second", frozen=frozen, optimizer=rule, steps=20), **network)
+    once, _, _ = ended(value)
+    assert value.architecture.still(once.parameters.learning) == still
+    assert once.batches[0][0].shape == (5, {0: 784, 2: 6, 3: 6, 4: 6, 5: 5}[still])
+    monkeypatch.setattr(Architecture, "still", lambda *_: 0)
+    each, _, _ = ended(value)
+    assert each.batches[0][0].shape == (5, 784)
+    for array, other in zip(once.snapshot(), each.snapshot(), strict=True):
+        np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-12)
+    assert once.loss_after_update() == pytest.approx(each.loss_after_update(), rel=1e-9) or "dropout" in network
+
+
+def test_few_updates_are_not_worth_computing_all_images():
+    problem, _, _ = ended(run(stage(steps=6, frozen=("layer-1",))))
+    assert problem.batches[0][0].shape == (5, 784)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ class Layer(Family):
     """A step from an input to an output; ``lends`` says that it does not need its output again."""
 
     is_weighted: ClassVar[bool] = False  # opens a new number: layer-1, layer-2, ...
+    is_random: ClassVar[bool] = False  # draws anew for each training pass
     lends: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -25,6 +25,7 @@ class Dropout(Layer):
 
     ratio: Share = 0.5
     form: Literal["standard", "inverted"] = "standard"
+    is_random: ClassVar[bool] = True
 
     @property
     def training_scale(self) -> float:

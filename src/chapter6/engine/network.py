@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -18,7 +18,7 @@ from chapter6.engine.masking import Dropout
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.parameters import Parameters, Slot
 from chapter6.engine.streams import Streams
-from chapter6.registry import Count, Index, StudyError
+from chapter6.registry import Count, Index, StudyError, parts
 
 _PARTS = (Activation, Dropout, BatchNormalization)
 
@@ -92,6 +92,21 @@ class Architecture:
         """Return every parameter."""
         return [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
 
+    def still(self, learning: Collection[str]) -> int:
+        """Return how many layers, from the first on, make the same of an example all along, if only these slots learn.
+
+        None where these layers have no parameters: what they make costs nothing.
+        """
+        count, has_parameters = 0, False
+        for position, (layer, name, shape, _) in enumerate(self.walk(), start=1):
+            slots = [slot.name for slot in layer.slots(name, shape)]
+            is_random = any(part.is_random for part in parts(layer) if isinstance(part, Layer))
+            if is_random or any(slot in learning for slot in slots):
+                break
+            has_parameters = has_parameters or bool(slots)
+            count = position if has_parameters else 0
+        return count
+
     @property
     def size(self) -> int:
         """Number of parameters."""
@@ -111,6 +126,7 @@ class Network:
 
     Several networks may share one :class:`Parameters`: one learns from the training batches, others look on, which
     leaves no trace in batch normalization's running averages. Only a training pass with dropout needs ``streams``.
+    Of the layers, those of ``part`` are bound: what they get is what those before them give.
     """
 
     def __init__(
@@ -120,6 +136,7 @@ class Network:
         batch_size: int,
         streams: Streams | None = None,
         learns: bool = True,
+        part: slice = slice(None),
     ) -> None:
         self.architecture = architecture
         self.parameters = parameters
@@ -127,7 +144,8 @@ class Network:
         self.layers: list[BoundLayer] = []
         gives_back = is_lent = False
         self._first = 0  # of the layers that learn: the gradient goes no further back
-        for layer, name, shape, _ in architecture.walk():
+        walk = list(architecture.walk())[part]
+        for layer, name, shape, _ in walk:
             rng = _stream(streams, f"{layer.key}/{name}")
             place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
             self.layers.append(layer.bind(place))
@@ -135,7 +153,7 @@ class Network:
             if not gives_back and (own & parameters.learning if learns else own):
                 gives_back, self._first = True, len(self.layers) - 1
             is_lent = layer.lends
-        self._input = (batch_size, *architecture.shape)
+        self._input = (batch_size, *walk[0][2])
         self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
     @property

@@ -94,7 +94,8 @@ class NetworkProblem(Classifier):
         self.penalties = penalties
         self.streams = streams
         self._decaying = [(self.values[: parameters.decayed], self.gradient[: parameters.decayed])]
-        self._evaluators: dict[int, Network] = {}
+        self._evaluators: dict[tuple[int, int, int | None], Network] = {}
+        self._still = 0
         self.batch: tuple[Array, NDArray[Any]] | None = None
         self.batch_loss = float("nan")
         self.origin: Origin | None = None
@@ -110,12 +111,25 @@ class NetworkProblem(Classifier):
         assert self.streams is not None, "training needs random streams"
         own = self.streams.within(f"stage-{number}") if number else self.streams
         train = self.splits["train"]
-        self.train_on(draw_indices(own("batches"), len(train), stage.updates, stage.batch_size, stage.sampling), own)
+        indices = draw_indices(own("batches"), len(train), stage.updates, stage.batch_size, stage.sampling)
+        self.train_on(indices, own, self.architecture.still(self.parameters.learning))
 
-    def train_on(self, indices: NDArray[np.integer], streams: Streams | None = None) -> None:
-        """Train on the batches of these ``indices`` (steps, batch) of the training split."""
-        self.batches = Batches(self.splits["train"], indices, self.dtype)
-        self._network = Network(self.architecture, self.parameters, indices.shape[1], streams)
+    def train_on(self, indices: NDArray[np.integer], streams: Streams | None = None, still: int = 0) -> None:
+        """Train on the batches of these ``indices`` (steps, batch) of the training split.
+
+        What the first ``still`` layers make of each image is computed once, where images are seen more than once.
+        """
+        train = self.splits["train"]
+        self._still = still if indices.size > len(train) else 0
+        self.batches = Batches(self._after_still(train) if self._still else train, indices, self.dtype)
+        part = slice(self._still, None)
+        self._network = Network(self.architecture, self.parameters, indices.shape[1], streams, part=part)
+
+    def _after_still(self, examples: Examples) -> Examples:
+        """Return what the layers that stay as they are make of all examples."""
+        chunks = (images for images, _ in examples.chunks(EVALUATION_CHUNK, self.dtype))
+        made = [self.evaluator(len(images), 0, self._still).forward(images).copy() for images in chunks]
+        return Examples(np.concatenate(made).reshape(len(examples), -1), examples.targets)
 
     def differentiate(self, step: int) -> float:
         """Gather batch number ``step``, run forward and backward; return the batch's loss."""
@@ -131,7 +145,7 @@ class NetworkProblem(Classifier):
         """Return the loss of the current batch under the updated weights: a second forward pass."""
         if self.batch is None:
             return float("nan")
-        loss = self.evaluator(self._network.batch_size).loss(*self.batch, training=True)
+        loss = self.evaluator(self._network.batch_size, self._still).loss(*self.batch, training=True)
         return loss + sum(penalty.value(weights) for penalty in self.penalties for weights, _ in self._decaying)
 
     def _train_only(self, learning: frozenset[str]) -> None:
@@ -181,12 +195,17 @@ class NetworkProblem(Classifier):
         for array, copy in zip((self.values, *self.parameters.statistics.values()), snapshot, strict=True):
             array[...] = copy
 
-    def evaluator(self, batch_size: int) -> Network:
-        """Return a network that looks on, for batches of this size; it is kept for later calls."""
-        if batch_size not in self._evaluators:
-            own = self.streams.within(f"evaluator-{batch_size}") if self.streams else None
-            self._evaluators[batch_size] = Network(self.architecture, self.parameters, batch_size, own, learns=False)
-        return self._evaluators[batch_size]
+    def evaluator(self, batch_size: int, first: int = 0, last: int | None = None) -> Network:
+        """Return a network that looks on, for batches of this size; it is kept for later calls.
+
+        It is that of all layers, or of those from position ``first`` to before ``last``.
+        """
+        key = (batch_size, first, last)
+        if key not in self._evaluators:
+            own, part = self.streams and self.streams.within(f"evaluator-{batch_size}"), slice(first, last)
+            network = Network(self.architecture, self.parameters, batch_size, own, learns=False, part=part)
+            self._evaluators[key] = network
+        return self._evaluators[key]
 
 
 @dataclass(frozen=True)

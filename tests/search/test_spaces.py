@@ -21,6 +21,15 @@ def test_values_stay_within_the_range(position, scale):
     assert 0.001 * (1 - 1e-12) <= Dimension(0.001, 10, scale).value(position) <= 10 * (1 + 1e-12)
 
 
+@settings(deadline=None)
+@given(st.floats(0, 1), st.sampled_from(["log", "linear"]))
+def test_a_whole_number_is_rounded_to_one_within_the_range(position, scale):
+    value = Dimension(8, 64, scale, whole=True).value(position)
+    assert isinstance(value, int)
+    assert 8 <= value <= 64
+    assert abs(value - Dimension(8, 64, scale).value(position)) <= 0.5
+
+
 def test_values_carry_the_names_in_their_order():
     space = Space({"b.c": Dimension(1, 3, "linear"), "a": Dimension(1, 100)})
     assert len(space) == 2

@@ -61,6 +61,10 @@ BAD = {
         {"base": RUN | {"record": [{"measure": "batch_loss"}]}, "claims": []},
         ["record.0", "batch_loss at the end needs after_update: true"],
     ),
+    "a fraction as the end of a whole number's range": (
+        searching({"low": 8.5, "high": 32}, "batch_size"),
+        ["search.space", "batch_size", "8.5"],
+    ),
     "tuning a whole number": (
         {"tuning": {"of": ["fast"], "parameter": "batch_size"}},
         ["parameter", "'batch_size' is a whole number"],

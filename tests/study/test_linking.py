@@ -6,6 +6,7 @@ from chapter6.engine.run import StartsFrom
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
 from chapter6.study.orders import training
+from chapter6.study.searches import applied
 
 RECORD = [{"measure": "evaluation"}]
 BASE = {
@@ -110,6 +111,16 @@ def test_searches_start_from_a_variant_that_does_not_search(load):
     assert [job.name for job in experiment.jobs(10, 20)] == ["first-0"]
     (search, *_) = experiment.searches()
     assert search.variant.run.starts_from.run == experiment.variants["first"].run
+
+
+def test_batch_size_and_width_are_searched_as_whole_numbers(load):
+    space = {"batch_size": {"low": 8, "high": 64}, "dense-1.units": {"low": 4, "high": 32}}
+    variants = {"a": {"strategy": "random", "network": {"hidden": [10]}}}
+    search = load(variants, base=BASE | HELD_OUT, search=SEARCH | {"space": space}).variants["a"]
+    values = search.search.cube.values([0.5, 0.5])
+    assert values == {"stages.main.batch_size": 23, "network.dense-1.units": 11}
+    run = applied(search.run, values)
+    assert (run.stages[0].batch_size, run.network[1].units) == (23, 11)
 
 
 REFUSED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, log
 from typing import Literal
 
@@ -18,11 +18,15 @@ ROUNDING = 1e-9  # of a value, since a range's end comes out of a logarithm
 
 @dataclass(frozen=True)
 class Dimension:
-    """One hyper-parameter between ``low`` and ``high``, uniform on a linear or a logarithmic scale."""
+    """One hyper-parameter between ``low`` and ``high``, uniform on a linear or a logarithmic scale.
+
+    That of a ``whole`` number is rounded to one.
+    """
 
     low: float
     high: float
     scale: Literal["log", "linear"] = "log"
+    whole: bool | None = field(default=None, metadata={"found": True})  # as the setting is
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
@@ -33,8 +37,10 @@ class Dimension:
     def value(self, position: float) -> float:
         """Return the value at ``position`` in [0, 1]."""
         if self.scale == "linear":
-            return self.low + position * (self.high - self.low)
-        return exp(log(self.low) + position * (log(self.high) - log(self.low)))
+            value = self.low + position * (self.high - self.low)
+        else:
+            value = exp(log(self.low) + position * (log(self.high) - log(self.low)))
+        return round(value) if self.whole else value
 
     def holds(self, value: float) -> bool:
         """Whether a value lies in the range, but for rounding."""

@@ -230,26 +230,24 @@ def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -
         raise StudyError("a search needs validation data to score: record an evaluation of them")
     space = {}
     for name, dimension in spec.search.space.items():
-        key = _number_of(run, name, "search.space", "searches draw fractions")
+        key = _number_of(run, name, "search.space")
         for end in (dimension.low, dimension.high):
             _checked(run, key, end, "search.space")
-        space[key] = dimension
+        space[key] = replace(dimension, whole=isinstance(run.settings[key], int) or None)
     trials = min(spec.search.trials, config.budget.max_trials or spec.search.trials)
     return Search(
         own.strategy, own.replay, space=space, trials=trials, metric=spec.search.metric, retrains=spec.search.retrains
     )
 
 
-def _number_of(run: Run, name: str, place: str, use: str) -> str:
-    """Return the full key of a setting that must be a number with fractions."""
+def _number_of(run: Run, name: str, place: str) -> str:
+    """Return the full key of a setting that must be a number."""
     settings = run.settings
     numbers = [key for key, value in settings.items() if is_number(value)]
     is_other = has_key(settings, name) and not has_key(numbers, name)
     key = key_among(settings if is_other else numbers, name, place)
     if not is_number(settings[key]):
         raise StudyError(f"{place}: {name!r} is no number of the run, but {settings[key]!r}")
-    if isinstance(settings[key], int):
-        raise StudyError(f"{place}: {name!r} is a whole number, and {use}")
     return key
 
 
@@ -294,8 +292,10 @@ def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft
     run = resolve(draft.of_run, here).run
     variant = resolve_variant(draft, spec, config, here)
     with _placed(here):
-        key = _number_of(run, tuning.parameter, "parameter", "factors make fractions")
+        key = _number_of(run, tuning.parameter, "parameter")
         own = run.settings[key]
+        if isinstance(own, int):
+            raise StudyError(f"parameter: {tuning.parameter!r} is a whole number, and factors make fractions")
         candidates = [float(f"{own * factor:.6g}") for factor in tuning.factors]
         if not isinstance(run.data, Images):
             raise StudyError("validation: only images can be held out, and the run has none")

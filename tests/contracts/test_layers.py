@@ -65,6 +65,14 @@ def test_every_layer_takes_a_shape():
     assert {case.values[0].key for case in CASES} == set(Layer.members)
 
 
+@every_case
+def test_only_a_layer_that_says_so_draws_anew(layer, shape):
+    found, _ = ready(layer, 4, shape)
+    x, _ = example(layer, 4, shape)
+    first, second = (found.forward(x.copy(), training=True).copy() for _ in range(2))
+    assert (first != second).any() == layer.is_random
+
+
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.key)
 def test_a_shape_that_does_not_fit_is_refused_by_what_it_needs(layer):
     for shape in SHAPES:

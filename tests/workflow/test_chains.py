@@ -88,7 +88,13 @@ def test_a_killed_chain_goes_on_and_ends_in_equal_bits(fresh_chain, finished_cha
 def test_a_killed_pre_training_keeps_its_finished_replicates(finished_chain, tmp_path):
     """As a job leaves it that was killed between its two replicates."""
     project = finished_chain.copy(tmp_path / "project")
-    for lost in ("results/trained", "results/runs/9.1-chain/next", "results/runs/9.1-chain/last", "results/tables"):
+    for lost in (
+        "results/trained",
+        "results/runs/9.1-chain/next",
+        "results/runs/9.1-chain/last",
+        "results/tables",
+        "results/claims",
+    ):
         shutil.rmtree(project / lost)
     for lost in ("replicate-1.npz", "replicate-1.json"):
         (project / f"results/runs/9.1-chain/first/{lost}").unlink()

@@ -8,7 +8,7 @@ import pytest
 from chapter6.engine.data import Images
 from chapter6.engine.execution import execute, problem_of
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements import BatchLoss
+from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.network import Architecture, Network, Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Momentum, Optimizer

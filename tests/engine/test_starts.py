@@ -7,7 +7,8 @@ import pytest
 
 from chapter6.engine.data import Images
 from chapter6.engine.execution import execute, problem_of, start_of
-from chapter6.engine.measurements import BatchLoss, Position
+from chapter6.engine.measurements.losses import BatchLoss
+from chapter6.engine.measurements.surfaces import Position
 from chapter6.engine.network import Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Momentum

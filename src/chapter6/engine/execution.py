@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chapter6.engine.examples import Dataset
+from chapter6.engine.data import Dataset
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, Problem, SurfaceProblem
 from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams

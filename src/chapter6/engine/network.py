@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
-from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.activations import Activation, Nonlinearity, ReLU
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
-from chapter6.engine.layers import (
-    BoundLayer,
-    Dense,
-    Flatten,
-    Layer,
-    Place,
-    Shape,
-    back_through,
-    bind_all,
-    through,
-    walk,
-)
+from chapter6.engine.layers import BoundLayer, Dense, Flatten, Layer, Place, Shape
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
 from chapter6.engine.masking import Dropout
 from chapter6.engine.normalization import BatchNormalization
@@ -38,10 +25,13 @@ _PARTS = (Activation, Dropout, BatchNormalization)
 
 @dataclass(frozen=True)
 class Perceptron:
-    """The short form of a multi-layer perceptron; ``outputs`` 0 leaves out the last dense layer."""
+    """The short form of a multi-layer perceptron.
+
+    ``outputs`` null stands for the number of classes; 0 leaves out the last dense layer.
+    """
 
     hidden: Annotated[tuple[Count, ...], MinLen(1)]
-    outputs: Index = 10
+    outputs: Index | None = None
     activation: Activation = field(default_factory=ReLU)
     initializer: Initializer = field(default_factory=He)
     batch_normalization: BatchNormalization | None = None
@@ -62,15 +52,18 @@ class Perceptron:
         short = cls(widths, outputs, activation, dense[0].initializer, normalization, place, dropout)  # type: ignore[arg-type]
         return short if short.layers(shape) == tuple(layers) else None
 
-    def layers(self, shape: Shape) -> tuple[Layer, ...]:
-        """Return the layers for inputs of this shape."""
+    def layers(self, shape: Shape, classes: int | None = None) -> tuple[Layer, ...]:
+        """Return the layers for inputs of this shape and so many classes."""
         found: list[Layer] = [Flatten()] if len(shape) > 1 else []
         for units in self.hidden:
             middle: list[Layer] = [self.activation]
             if self.batch_normalization:
                 middle.insert(self.placement == "after", self.batch_normalization)
             found += [Dense(units, self.initializer), *middle, *([self.dropout] if self.dropout else [])]
-        return (*found, *([Dense(self.outputs, self.initializer)] if self.outputs else []))
+        outputs = classes if self.outputs is None else self.outputs
+        if outputs is None:
+            raise StudyError("outputs: the data have no classes: say how many outputs there are, or 0")
+        return (*found, *([Dense(outputs, self.initializer)] if outputs else []))
 
 
 @dataclass(frozen=True)
@@ -82,12 +75,19 @@ class Architecture:
     loss: Loss = field(default_factory=SoftmaxCrossEntropy)
 
     def walk(self) -> Iterator[tuple[Layer, str, Shape, Shape]]:
-        """Yield each layer, those within it after it, with its name and the shapes before and after it.
+        """Yield each layer with its name and the shapes before and after it; StudyError where it does not fit.
 
         ``layer-1`` is the first layer with weights; what follows goes by its name until the next.
         """
-        for layer, number, before, after in walk(self.layers, self.shape):
-            yield layer, f"layer-{number}", before, after
+        shape, number = self.shape, 0
+        for position, layer in enumerate(self.layers, start=1):
+            number += layer.is_weighted
+            try:
+                after = layer.output_shape(shape)
+            except StudyError as error:
+                raise StudyError(f"layer {position} ({layer.key}) {error}") from None
+            yield layer, f"layer-{number}", shape, after
+            shape = after
 
     @property
     def output_shape(self) -> Shape:
@@ -95,12 +95,8 @@ class Architecture:
         return [after for *_, after in self.walk()][-1]
 
     def slots(self) -> list[Slot]:
-        """Return every parameter; StudyError where two would have one name."""
-        slots = [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
-        names = [slot.name for slot in slots]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise StudyError(f"two layers would both learn {', '.join(twice)}: put a layer with weights between them")
-        return slots
+        """Return every parameter."""
+        return [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
 
     @property
     def size(self) -> int:
@@ -134,20 +130,28 @@ class Network:
         self.architecture = architecture
         self.parameters = parameters
         self.batch_size = batch_size
-        place = Place(0, architecture.shape, parameters, batch_size, learns, False, False, _streams_of(streams))
-        self.layers = bind_all(architecture.layers, place)
+        self.layers: list[BoundLayer] = []
+        gives_back = is_lent = False
+        for layer, name, shape, _ in architecture.walk():
+            rng = _stream(streams, f"{layer.key}/{name}")
+            place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
+            self.layers.append(layer.bind(place))
+            gives_back, is_lent = gives_back or bool(layer.slots(name, shape)), layer.lends
         self._input = (batch_size, *architecture.shape)
         self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
     @property
     def nonlinearities(self) -> Sequence[Nonlinearity]:
         """The activations, in order."""
-        return [layer for layer in _within(self.layers) if isinstance(layer, Nonlinearity)]
+        return [layer for layer in self.layers if isinstance(layer, Nonlinearity)]
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Return the outputs for ``x`` (batch, inputs): logits, or what the last layer gives."""
-        self.outputs = through(self.layers, x.reshape(self._input), training)
-        return self.outputs
+        x = x.reshape(self._input)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        self.outputs = x
+        return x
 
     def loss(self, x: Array, targets: NDArray[Any], training: bool = False) -> float:
         """Return the mean loss of a batch."""
@@ -156,23 +160,13 @@ class Network:
     def differentiate(self, x: Array, targets: NDArray[Any]) -> float:
         """Write the gradient of the mean loss into the parameters' gradient; return the loss."""
         loss, gradient = self._loss.value_and_gradient(self.forward(x, training=True), targets)
-        back_through(self.layers, gradient)
+        upstream: Array | None = gradient
+        for layer in reversed(self.layers):
+            if upstream is None:  # nothing before it has parameters
+                break
+            upstream = layer.backward(upstream)
         return loss
 
 
-def _within(layers: Sequence[BoundLayer]) -> Iterator[BoundLayer]:
-    for layer in layers:
-        yield layer
-        yield from _within(layer.within)
-
-
-def _streams_of(streams: Streams | None) -> Callable[[str], Generator | None]:
-    """Return what gives each layer a stream of its own, the second that asks for the same purpose another."""
-    asked = Counter[str]()
-
-    def stream(purpose: str) -> Generator | None:
-        asked[purpose] += 1
-        again = f"-{asked[purpose]}" if asked[purpose] > 1 else ""
-        return streams(f"{purpose}{again}") if streams else None
-
-    return stream
+def _stream(streams: Streams | None, purpose: str) -> Any:
+    return lambda: streams(purpose) if streams else None

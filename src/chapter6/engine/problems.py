@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.examples import Batches, Examples, draw_indices
+from chapter6.engine.examples import Examples, draw_indices
 from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Parameters
@@ -104,7 +104,8 @@ class NetworkProblem(Classifier):
 
     def train_on(self, indices: NDArray[np.integer], streams: Streams | None = None) -> None:
         """Train on the batches of these ``indices`` (steps, batch) of the training split."""
-        self.batches = Batches(self.splits["train"], indices, self.dtype)
+        rng = streams("augmentation") if streams else None
+        self.batches = self.splits["train"].batches(indices, self.dtype, rng)
         self._network = Network(self.architecture, self.parameters, indices.shape[1], streams)
 
     def differentiate(self, step: int) -> float:
@@ -126,6 +127,8 @@ class NetworkProblem(Classifier):
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
         examples = self.splits[split]
+        if examples.views:
+            return evaluate_mean((self,), examples, self.dtype)
         loss, correct = 0.0, 0
         for images, labels in examples.chunks(EVALUATION_CHUNK, self.dtype):
             network = self.evaluator(len(images))
@@ -179,11 +182,17 @@ class EnsembleProblem(Classifier):
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss and accuracy of the averaged probabilities."""
-        examples = self.splits[split]
-        loss, correct = 0.0, 0
-        for images, labels in examples.chunks(EVALUATION_CHUNK, self.values.dtype):
-            outputs = [log_softmax(member.evaluator(len(images)).forward(images)) for member in self.members]
-            mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
-            loss -= float(mean[np.arange(len(labels)), labels].sum())
-            correct += int((mean.argmax(axis=1) == labels).sum())
-        return loss / len(examples), correct / len(examples)
+        return evaluate_mean(self.members, self.splits[split], self.values.dtype)
+
+
+def evaluate_mean(members: Sequence[NetworkProblem], examples: Examples, dtype: DTypeLike) -> tuple[float, float]:
+    """Return mean loss and accuracy of probabilities that are averaged over networks and views."""
+    loss, correct = 0.0, 0
+    seen = [each.chunks(EVALUATION_CHUNK, dtype) for each in examples.views or (examples,)]
+    for views in zip(*seen, strict=True):
+        labels = views[0][1]
+        outputs = [log_softmax(m.evaluator(len(labels)).forward(images)) for images, _ in views for m in members]
+        mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
+        loss -= float(mean[np.arange(len(labels)), labels].sum())
+        correct += int((mean.argmax(axis=1) == labels).sum())
+    return loss / len(examples), correct / len(examples)

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
-from chapter6.engine import convolutions, maxout, pooling, residuals  # noqa: F401 (their layers join the family)
 from chapter6.engine.data import Data, Images
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
@@ -27,6 +26,8 @@ from chapter6.engine.stages import Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import Count, Index, StudyError, build, plain
 from chapter6.settings import assigned, flatten, key_among
+
+HELD_BY = (("validation", "data.validation"), ("noisy", "data.input_noise"))  # what a split is there by
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,10 @@ class Run:
         stages = tuple(stage.within(most_steps or stage.steps) for stage in self.stages)
         total = sum(stage.steps for stage in stages)
         record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
-        data = self.data
-        if isinstance(data, Images):
-            if data.examples is not None and data.examples > images:
-                raise StudyError(f"data.examples: there are {images} training images, not {data.examples}")
-            examples = min(data.examples or images, most_examples or images)
-            data = replace(data, examples=examples)
+        data = self.data.within(images, most_examples) if self.data else None
+        if data:
             for stage in stages:
-                if stage.sampling == "epochs" and stage.batch_size > (left := examples - data.held_out):
-                    raise StudyError(f"batch_size: {stage.batch_size} is more than the {left} training examples")
+                _check_epochs(stage, data.size)
         return replace(self, data=data, stages=stages, record=record)
 
     def _check_network(self) -> None:
@@ -152,22 +148,21 @@ class Run:
             raise StudyError("data: a network needs data")
         try:
             outputs = self.architecture.output_shape
-            self.architecture.slots()
         except StudyError as error:
             raise StudyError(f"network: {error}") from None
-        if self.data.classes and outputs != (self.data.classes,):
+        if self.data.outputs and outputs != (self.data.outputs,):
             given = " x ".join(map(str, outputs))
             raise StudyError(
-                f"network: the last layer gives {given} outputs, and the data have {self.data.classes} classes"
+                f"network: the last layer gives {given} outputs, and the data have {self.data.outputs} classes"
             )
+        if self.data.mixes and not self.loss.takes_distributions:
+            raise StudyError(f"data.augmentations: {self.loss.key} takes labels alone, and mixup gives distributions")
         for stage in self.stages:
-            if stage.steps and not self.data.classes:
+            if stage.steps and not self.data.outputs:
                 raise StudyError("noise has no labels to learn: steps must be 0")
             if stage.stopping and (not self.data.holds_out or self.members > 1):
                 raise StudyError("early stopping needs data.validation above 0, and one member")
-            if stage.batch_size < 2 and any(
-                isinstance(layer, BatchNormalization) for layer, *_ in self.architecture.walk()
-            ):
+            if stage.batch_size < 2 and any(isinstance(layer, BatchNormalization) for layer in self.network):
                 raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
 
     def _check_reads(self, measurement: Measurement) -> None:
@@ -175,7 +170,17 @@ class Run:
         subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
         if not issubclass(subject, measurement.subject):
             raise StudyError(f"measurement {measurement.key!r} does not fit what the run trains")
-        if self.data and not self.data.classes and any("accuracy" in metric for metric in measurement.metrics):
+        if self.data and not self.data.outputs and any("accuracy" in metric for metric in measurement.metrics):
             raise StudyError(f"measurement {measurement.key!r} needs labels, and the data have none")
-        if "validation" in measurement.splits_read and not (self.data and self.data.holds_out):
-            raise StudyError("validation data are read, but none are held out: data.validation is 0")
+        for split, key in HELD_BY:
+            if split in measurement.splits_read and not (self.data and split in self.data.splits_held):
+                raise StudyError(f"{split} data are read, but there are none: {key} is 0")
+
+
+def _check_epochs(stage: Stage, examples: int | None) -> None:
+    if stage.sampling == "replacement":
+        return
+    if examples is None:
+        raise StudyError("sampling: epochs need the number of images: say data.examples or data.per_class")
+    if stage.batch_size > examples:
+        raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
 from chapter6.engine.execution import execute
 from chapter6.engine.measurements.losses import Evaluation
 from chapter6.engine.run import Record, Schedule
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
+from chapter6.jobs.datasets import Dataset, load
 from chapter6.jobs.search import add_search_arguments, advising, files_of
 from chapter6.metrics import diverged_score
 from chapter6.registry import StudyError, plain

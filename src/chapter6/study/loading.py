@@ -187,7 +187,7 @@ def resolve_variant(draft: Draft, spec: ExperimentSpec, config: StudyConfig, pla
     """Validate a variant; ``place`` is the file that messages name."""
     place, own = f"{place}: variant {draft.name!r}", parse(OwnSpec, draft.own, f"{place}: variant {draft.name!r}")
     replicates = own.replicates or spec.replicates or config.replicates
-    taken = resolve(draft.of_run, place)
+    taken = resolve(draft.of_run, place, config.data.images)
     with _placed(place):
         search = _search(own, spec, config, taken.run)
         run = within_budget(taken.run, config)
@@ -271,7 +271,7 @@ def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Dr
 def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
     """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
     here = f"{place}: tuning of {draft.name!r}"
-    open_run = resolve(draft.of_run, here).run
+    open_run = resolve(draft.of_run, here, config.data.images).run
     run = _tuned_length(open_run, tuning.steps)
     variant = resolve_variant(draft, spec, config, here)
     with _placed(here):

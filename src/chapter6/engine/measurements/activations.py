@@ -134,4 +134,7 @@ def _hidden(problem: NetworkProblem, examples: int) -> Iterator[tuple[str, Array
     network = problem.evaluator(len(images))
     network.forward(images)
     for layer in network.nonlinearities:
-        yield layer.name, layer.output.astype(np.float64), layer.slope()
+        y = layer.output.astype(np.float64)
+        slope = np.ones_like(y)
+        layer.activation.backward(y, slope)
+        yield layer.name, y, slope

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
+from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.activations import Activation, Nonlinearity, ReLU
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
-from chapter6.engine.layers import BoundLayer, Dense, Flatten, Layer, Place, Shape
+from chapter6.engine.layers import (
+    BoundLayer,
+    Dense,
+    Flatten,
+    Layer,
+    Place,
+    Shape,
+    back_through,
+    bind_all,
+    through,
+    walk,
+)
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
 from chapter6.engine.masking import Dropout
 from chapter6.engine.normalization import BatchNormalization
@@ -75,19 +88,12 @@ class Architecture:
     loss: Loss = field(default_factory=SoftmaxCrossEntropy)
 
     def walk(self) -> Iterator[tuple[Layer, str, Shape, Shape]]:
-        """Yield each layer with its name and the shapes before and after it; StudyError where it does not fit.
+        """Yield each layer, those within it after it, with its name and the shapes before and after it.
 
         ``layer-1`` is the first layer with weights; what follows goes by its name until the next.
         """
-        shape, number = self.shape, 0
-        for position, layer in enumerate(self.layers, start=1):
-            number += layer.is_weighted
-            try:
-                after = layer.output_shape(shape)
-            except StudyError as error:
-                raise StudyError(f"layer {position} ({layer.key}) {error}") from None
-            yield layer, f"layer-{number}", shape, after
-            shape = after
+        for layer, number, before, after in walk(self.layers, self.shape):
+            yield layer, f"layer-{number}", before, after
 
     @property
     def output_shape(self) -> Shape:
@@ -95,8 +101,12 @@ class Architecture:
         return [after for *_, after in self.walk()][-1]
 
     def slots(self) -> list[Slot]:
-        """Return every parameter."""
-        return [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
+        """Return every parameter; StudyError where two would have one name."""
+        slots = [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
+        names = [slot.name for slot in slots]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise StudyError(f"two layers would both learn {', '.join(twice)}: put a layer with weights between them")
+        return slots
 
     @property
     def size(self) -> int:
@@ -130,28 +140,20 @@ class Network:
         self.architecture = architecture
         self.parameters = parameters
         self.batch_size = batch_size
-        self.layers: list[BoundLayer] = []
-        gives_back = is_lent = False
-        for layer, name, shape, _ in architecture.walk():
-            rng = _stream(streams, f"{layer.key}/{name}")
-            place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
-            self.layers.append(layer.bind(place))
-            gives_back, is_lent = gives_back or bool(layer.slots(name, shape)), layer.lends
+        place = Place(0, architecture.shape, parameters, batch_size, learns, False, False, _streams_of(streams))
+        self.layers = bind_all(architecture.layers, place)
         self._input = (batch_size, *architecture.shape)
         self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
     @property
     def nonlinearities(self) -> Sequence[Nonlinearity]:
         """The activations, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Nonlinearity)]
+        return [layer for layer in _within(self.layers) if isinstance(layer, Nonlinearity)]
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Return the outputs for ``x`` (batch, inputs): logits, or what the last layer gives."""
-        x = x.reshape(self._input)
-        for layer in self.layers:
-            x = layer.forward(x, training)
-        self.outputs = x
-        return x
+        self.outputs = through(self.layers, x.reshape(self._input), training)
+        return self.outputs
 
     def loss(self, x: Array, targets: NDArray[Any], training: bool = False) -> float:
         """Return the mean loss of a batch."""
@@ -160,13 +162,23 @@ class Network:
     def differentiate(self, x: Array, targets: NDArray[Any]) -> float:
         """Write the gradient of the mean loss into the parameters' gradient; return the loss."""
         loss, gradient = self._loss.value_and_gradient(self.forward(x, training=True), targets)
-        upstream: Array | None = gradient
-        for layer in reversed(self.layers):
-            if upstream is None:  # nothing before it has parameters
-                break
-            upstream = layer.backward(upstream)
+        back_through(self.layers, gradient)
         return loss
 
 
-def _stream(streams: Streams | None, purpose: str) -> Any:
-    return lambda: streams(purpose) if streams else None
+def _within(layers: Sequence[BoundLayer]) -> Iterator[BoundLayer]:
+    for layer in layers:
+        yield layer
+        yield from _within(layer.within)
+
+
+def _streams_of(streams: Streams | None) -> Callable[[str], Generator | None]:
+    """Return what gives each layer a stream of its own, the second that asks for the same purpose another."""
+    asked = Counter[str]()
+
+    def stream(purpose: str) -> Generator | None:
+        asked[purpose] += 1
+        again = f"-{asked[purpose]}" if asked[purpose] > 1 else ""
+        return streams(f"{purpose}{again}") if streams else None
+
+    return stream

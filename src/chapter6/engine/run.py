@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
+from chapter6.engine import convolutions, maxout, pooling, residuals  # noqa: F401 (their layers join the family)
 from chapter6.engine.data import Data, Images
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
@@ -148,6 +149,7 @@ class Run:
             raise StudyError("data: a network needs data")
         try:
             outputs = self.architecture.output_shape
+            self.architecture.slots()
         except StudyError as error:
             raise StudyError(f"network: {error}") from None
         if self.data.outputs and outputs != (self.data.outputs,):
@@ -162,7 +164,9 @@ class Run:
                 raise StudyError("noise has no labels to learn: steps must be 0")
             if stage.stopping and (not self.data.holds_out or self.members > 1):
                 raise StudyError("early stopping needs data.validation above 0, and one member")
-            if stage.batch_size < 2 and any(isinstance(layer, BatchNormalization) for layer in self.network):
+            if stage.batch_size < 2 and any(
+                isinstance(layer, BatchNormalization) for layer, *_ in self.architecture.walk()
+            ):
                 raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
 
     def _check_reads(self, measurement: Measurement) -> None:

@@ -22,7 +22,7 @@ COMMANDS = {
     "locate": "say where the page is and how to open the MLflow UI",
     "export": "pack a finished study into one archive",
     "verify": "check an archive, or two and compare them",
-    "fetch": "fetch MNIST, check it and store it as arrays",
+    "fetch": "fetch the data set, check it and store it as arrays",
     "train": "train replicates of one or several variants",
     "stream": "mirror a training job's runs into MLflow as they end",
     "tune": "choose one number of a run on validation data",

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Split = Literal["batch", "train", "validation", "test"]
+Split = Literal["batch", "train", "validation", "test", "noisy"]  # noisy: test images with noise
 Transform = Literal["identity", "log", "logit"]
 
 CLASSES = 10  # the digits

@@ -22,6 +22,7 @@ T = TypeVar("T")
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Interval(ge=0, lt=1)]
+Fraction = Annotated[float, Interval(ge=0, le=1)]
 Count = Annotated[int, Gt(0)]
 Index = Annotated[int, Ge(0)]
 Names = Annotated[tuple[str, ...], MinLen(1)]

@@ -25,7 +25,7 @@ from bench.summaries import TARGETS, Target, fastest, interval_of_median, judge,
 from bench.tables import markdown, write_between
 from bench.work import BATCH, TASKS, WIDTHS
 from bench.worker import RETAKES, WARM, Worker, most_updates
-from chapter6.data.mnist import store
+from chapter6.data.storage import store
 
 QUIET = [].append  # takes the messages
 MARKED = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n"
@@ -316,7 +316,7 @@ def test_a_table_aligns_its_numbers():
         (["--only", "jx"], "--only: unknown 'jx'; choose from ['floor', 'engine'"),
         (["--tasks", "sgd,adm"], "--tasks: unknown 'adm'; choose from ['sgd'"),
         (["--only", "floor", "--rounds", "0"], "--rounds: must be 1 or more, not 0"),
-        (["--only", "floor", "--rounds", "1", "--data", "nowhere"], "No complete MNIST in nowhere"),
+        (["--only", "floor", "--rounds", "1", "--data", "nowhere"], "No complete data set in nowhere"),
     ],
 )
 def test_mistakes_are_named(options, message, capsys):

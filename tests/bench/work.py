@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
+from chapter6.data.storage import Dataset, load
 from chapter6.engine.examples import draw_indices
 from chapter6.engine.initializers import He
 from chapter6.engine.streams import Streams

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from chapter6.data.mirrors import Patience
-from chapter6.data.mnist import PARTS
+from chapter6.data.sets import AXES, MNIST, ImageFiles
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
@@ -141,6 +142,12 @@ def checksums() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def wanted(checksums: dict[str, str]) -> ImageFiles:
+    """Return the extract as a data set."""
+    return replace(MNIST, checksums=checksums)
+
+
+@pytest.fixture(scope="session")
 def originals(extract: Path) -> dict[str, bytes]:
     """Return the uncompressed IDX files of the extract."""
-    return {name: gzip.decompress((extract / f"{part.file}.gz").read_bytes()) for name, part in PARTS.items()}
+    return {name: gzip.decompress((extract / f"{MNIST.files[name]}.gz").read_bytes()) for name in AXES}

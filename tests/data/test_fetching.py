@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +15,16 @@ import pytest
 
 from chapter6.data import fetching, idx
 from chapter6.data.fetching import cache_folder
-from chapter6.data.mnist import PARTS, DataError, load
+from chapter6.data.sets import AXES, MNIST, DataError
+from chapter6.data.storage import load
+from chapter6.registry import plain
 
 IMAGES = "/train-images-idx3-ubyte.gz"
 
 
 @pytest.fixture
-def fetch(checksums, hasty):
-    return partial(fetching.fetch, checksums=checksums, patience=hasty)
+def fetch(wanted, hasty):
+    return partial(fetching.fetch, wanted=wanted, patience=hasty)
 
 
 def contents(folder):
@@ -31,14 +34,14 @@ def contents(folder):
 def test_every_kind_of_mirror_gives_the_same_bytes(tmp_path, extract, originals, server, fetch):
     plain = tmp_path / "folder"
     plain.mkdir()
-    for name, part in PARTS.items():
-        (plain / part.file).write_bytes(originals[name])
+    for name in AXES:
+        (plain / MNIST.files[name]).write_bytes(originals[name])
     sources = {"web": server.serve(extract), "uri": extract.as_uri(), "gz": str(extract), "plain": str(plain)}
     for kind, mirror in sources.items():
         fetch(tmp_path / kind, [mirror])
     results = [contents(tmp_path / kind) for kind in sources]
     assert all(result == results[0] for result in results)
-    assert sorted(results[0]) == ["digest.json", *sorted(f"{name}.npy" for name in PARTS)]
+    assert sorted(results[0]) == ["digest.json", *sorted(f"{name}.npy" for name in AXES)]
     assert load(tmp_path / "web").train_labels[0] == 5
 
 
@@ -77,7 +80,7 @@ def test_the_error_names_every_mirror_its_reason_and_what_to_do(tmp_path, server
     for mirror, reason in mirrors.items():
         assert re.search(f"  - {re.escape(mirror)}: .*{reason}", message), message
     assert "data.mirrors in config/config.yaml" in message
-    assert all(f"{part.file}.gz" in message for part in PARTS.values())
+    assert all(f"{file}.gz" in message for file in MNIST.files.values())
     assert not list(tmp_path.iterdir())
 
 
@@ -146,13 +149,13 @@ def test_the_source_goes_to_the_log_and_not_into_the_digest(tmp_path, extract, f
         fetch(tmp_path / "mnist", [str(extract)])
     assert f"train-images comes from {extract}" in caplog.text
     record = json.loads((tmp_path / "mnist" / "digest.json").read_text())
-    assert set(record) == {"digest", "files"}
+    assert set(record) == {"name", "digest", "files"}
 
 
-def test_two_processes_share_one_cache(tmp_path, server, extract, checksums):
+def test_two_processes_share_one_cache(tmp_path, server, extract, wanted):
     mirror = server.serve(extract)
     arguments = [f"--mirror={mirror}", f"--cache={tmp_path / 'cache'}"]
-    arguments += [f"--checksum={name}={checksum}" for name, checksum in checksums.items()]
+    arguments += [f"--set={json.dumps(plain(wanted))}"]
     code = (
         "import argparse; from chapter6.jobs.fetch import add_arguments, run; "
         "parser = argparse.ArgumentParser(); add_arguments(parser); run(parser.parse_args())"
@@ -178,11 +181,11 @@ def test_the_cache_is_chosen_by_argument_then_environment_then_platform(monkeypa
     assert cache_folder() is None
 
 
-def test_labels_of_other_classes_are_refused_whatever_their_checksum(tmp_path, extract, fetch, checksums):
+def test_labels_of_other_classes_are_refused_whatever_their_checksum(tmp_path, extract, fetch, wanted):
     letters = idx.build((np.arange(1000) % 26 + 1).astype(np.uint8))
     shutil.copytree(extract, tmp_path / "letters")
     (tmp_path / "letters/train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(letters))
-    own = checksums | {"train-labels": hashlib.sha256(letters).hexdigest()}
+    checksums = wanted.checksums | {"train-labels": hashlib.sha256(letters).hexdigest()}
     with pytest.raises(DataError, match="train-labels: label 26, and classes go from 0 to 9"):
-        fetch(tmp_path / "mnist", [str(tmp_path / "letters")], checksums=own)
+        fetch(tmp_path / "mnist", [str(tmp_path / "letters")], wanted=replace(wanted, checksums=checksums))
     assert not (tmp_path / "mnist").exists()

@@ -7,7 +7,7 @@ import pytest
 
 from chapter6.data import mirrors
 from chapter6.data.mirrors import Patience, opened
-from chapter6.data.mnist import DataError
+from chapter6.data.sets import DataError
 
 
 def read(mirror, patience, name="a"):

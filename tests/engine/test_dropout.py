@@ -150,7 +150,7 @@ class Drawing:
 def test_a_unit_whose_number_equals_the_ratio_stays_on(form, ratio, number, is_on):
     """Numbers lie in [0, 1), so that a ratio of zero switches nothing off."""
     kind = Dropout(ratio, form)
-    layer = kind.bind(replace(place(kind, 2, (3,)), rng=lambda: Drawing(number)))
+    layer = kind.bind(replace(place(kind, 2, (3,)), rng=lambda _: Drawing(number)))
     assert (layer.forward(np.ones((2, 3)), training=True) > 0).all() == is_on
 
 

@@ -30,7 +30,7 @@ STAGE = Stage(steps=12, optimizer=SGD(0.1), batch_size=5)
 
 
 def run(**changes):
-    network = Perceptron((6,)).layers((1, 28, 28))
+    network = Perceptron((6,)).layers((1, 28, 28), 10)
     parts = {"data": Images(30), "network": network, "stages": (STAGE,), "record": (LOSSES,)} | changes
     return Run(**parts).within(40)
 

@@ -20,13 +20,13 @@ def affine(is_first=False):
 
 def test_the_affine_layer_equals_the_textbooks():
     layer, parameters = affine()
-    weights, biases = parameters.value_of["weights/only"], parameters.value_of["biases/only"]
+    weights, biases = parameters.value_of["weights/layer-1"], parameters.value_of["biases/layer-1"]
     output = layer.forward(X, training=True)
     np.testing.assert_allclose(output, textbook.affine(X, weights, biases), rtol=1e-14)
     below, slope, bias_slope = textbook.affine_slopes(UPSTREAM, X, weights)
     np.testing.assert_allclose(layer.backward(UPSTREAM.copy()), below, rtol=1e-13)
-    np.testing.assert_allclose(parameters.gradient_of["weights/only"], slope, rtol=1e-13)
-    np.testing.assert_allclose(parameters.gradient_of["biases/only"], bias_slope, rtol=1e-13)
+    np.testing.assert_allclose(parameters.gradient_of["weights/layer-1"], slope, rtol=1e-13)
+    np.testing.assert_allclose(parameters.gradient_of["biases/layer-1"], bias_slope, rtol=1e-13)
 
 
 def test_gradients_are_written_and_not_added():
@@ -35,7 +35,7 @@ def test_gradients_are_written_and_not_added():
     for _ in range(2):
         layer.forward(X, training=True)
         layer.backward(UPSTREAM.copy())
-    np.testing.assert_allclose(parameters.gradient_of["biases/only"], UPSTREAM.sum(axis=0))
+    np.testing.assert_allclose(parameters.gradient_of["biases/layer-1"], UPSTREAM.sum(axis=0))
 
 
 def test_the_first_layer_skips_the_gradient_of_its_input_and_nothing_else():
@@ -63,15 +63,15 @@ def test_sums_of_float32_are_float32():
     layer.forward(RNG.standard_normal((100, 3)).astype(np.float32), training=True)
     layer.backward(upstream)
     expected = np.ones(100, np.float32) @ upstream
-    np.testing.assert_array_equal(parameters.gradient_of["biases/only"], expected)
+    np.testing.assert_array_equal(parameters.gradient_of["biases/layer-1"], expected)
     assert (expected != upstream.sum(axis=0, dtype=np.float64).astype(np.float32)).any()
 
 
 def test_decay_touches_weights_and_no_biases():
-    slots = Dense(4, Normal(2.0)).slots("only", (3,))
+    slots = Dense(4, Normal(2.0)).slots("layer-1", (3,))
     assert [(slot.name, slot.shape, slot.decays) for slot in slots] == [
-        ("weights/only", (3, 4), True),
-        ("biases/only", (4,), False),
+        ("weights/layer-1", (3, 4), True),
+        ("biases/layer-1", (4,), False),
     ]
     assert [slot.initial for slot in slots] == [Normal(2.0), 0.0]
 

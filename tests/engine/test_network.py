@@ -5,19 +5,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chapter6.engine.activations import Activation, ReLU, Tanh
+from chapter6.engine.activations import Activation, Nonlinearity, PReLU, ReLU, Tanh
+from chapter6.engine.convolutions import Convolution
 from chapter6.engine.examples import Examples
-from chapter6.engine.initializers import Initializer, Zeros
+from chapter6.engine.initializers import Initializer, Xavier, Zeros
 from chapter6.engine.layers import Dense, Flatten
 from chapter6.engine.masking import Dropout
 from chapter6.engine.network import Architecture, Network, Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.penalties import Penalty
+from chapter6.engine.pooling import MaxPooling
+from chapter6.engine.residuals import Residual
 from chapter6.engine.streams import Streams
 from chapter6.registry import StudyError, build
 from engine.combinations import normalized
 from engine.small import affine_shapes, architecture, network_problem, pictures
-from reference import textbook
 from reference.differences import central_difference
 
 every_activation = pytest.mark.parametrize("activation", Activation.choices())
@@ -53,13 +55,10 @@ def random_problem(seed, inputs, hidden, outputs, batch, activation, penalty=Non
 def nearest_kink(problem):
     """Return the smallest magnitude of a hidden pre-activation."""
     x, smallest = problem.batches[0][0], np.inf
-    for layer, name, *_ in problem.architecture.walk():
-        if isinstance(layer, Dense):
-            views = [problem.parameters.value_of[f"{part}/{name}"] for part in ("weights", "biases")]
-            x = textbook.affine(x, *views)
-        elif isinstance(layer, Activation):
+    for layer in problem.evaluator(len(x)).layers:
+        if isinstance(layer, Nonlinearity):
             smallest = min(smallest, np.abs(x).min())
-            layer.forward(x)
+        x = layer.forward(x, training=True)
     return smallest
 
 
@@ -258,7 +257,7 @@ def test_a_layer_is_numbered_by_its_place_and_named_by_the_last_one_with_weights
     layers = (Flatten(), ReLU(), Dense(3), BatchNormalization(), Dropout(), Dense(4), Tanh())
     names = [name for _, name, *_ in Architecture(layers, (2, 2)).walk()]
     assert names == ["layer-0", "layer-0", "layer-1", "layer-1", "layer-1", "layer-2", "layer-2"]
-    with pytest.raises(StudyError, match=r"layer 2 \(batch_normalization\) needs a flat input, gets 2 x 2:"):
+    with pytest.raises(StudyError, match=r"layer 2 \(batch_normalization\) needs a flat .*, gets 2 x 2:"):
         Architecture((ReLU(), BatchNormalization()), (2, 2)).slots()
 
 
@@ -268,3 +267,94 @@ def test_images_may_come_as_rows_or_in_their_shape():
     x = next(pictures(5).chunks(5, np.float64))[0]
     rows = network.forward(x).copy()
     np.testing.assert_array_equal(network.forward(x.reshape(5, 1, 3, 4)), rows)
+
+
+# --- Layers within layers -----------------------------------------------------------------------------------------
+
+
+NESTED = (
+    Convolution(2, padding=1),
+    Residual((ReLU(), Convolution(2, padding=1), Residual((Convolution(2, padding=1), Tanh())), BatchNormalization())),
+    MaxPooling(),
+    PReLU(),
+    Flatten(),
+    Dense(4),
+)
+
+
+def test_layers_within_layers_have_numbers_and_slots_of_their_own():
+    design = Architecture(NESTED, (1, 4, 4))
+    assert [(layer.key, name) for layer, name, *_ in design.walk()] == [
+        ("convolution", "layer-1"),
+        ("residual", "layer-1"),
+        ("relu", "layer-1"),
+        ("convolution", "layer-2"),
+        ("residual", "layer-2"),
+        ("convolution", "layer-3"),
+        ("tanh", "layer-3"),
+        ("batch_normalization", "layer-3"),
+        ("max_pooling", "layer-3"),
+        ("prelu", "layer-3"),
+        ("flatten", "layer-3"),
+        ("dense", "layer-4"),
+    ]
+    assert [slot.name for slot in design.slots() if slot.decays] == [f"weights/layer-{n}" for n in (1, 2, 3, 4)]
+    network = Network(design, design.initial_parameters(Streams(6, 0), np.float64), 3)
+    assert [each.name for each in network.nonlinearities] == ["layer-1", "layer-3", "layer-3"]
+
+
+@pytest.mark.parametrize("start", [(), (PReLU(),), (BatchNormalization(), Flatten())], ids=["none", "prelu", "bn"])
+def test_the_gradient_of_layers_within_layers_is_exact(start):
+    design = Architecture((*start, *NESTED[: len(NESTED) - 2], Flatten(), Dense(4)), (2, 4, 4))
+    if len(start) == 2:
+        design = Architecture((*start, Dense(4), Residual((Tanh(), Dense(4)))), (2, 4, 4))
+    parameters = design.initial_parameters(Streams(6, 0), np.float64)
+    x, labels = np.random.default_rng(0).standard_normal((3, 32)), np.array([0, 3, 1])
+    network = Network(design, parameters, 3)
+    network.differentiate(x, labels)
+    gradient = parameters.gradient.copy()
+    expected = central_difference(lambda _: network.loss(x, labels, training=True), parameters.values, step=1e-6)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_two_layers_that_would_learn_under_one_name_are_refused():
+    with pytest.raises(StudyError, match=r"^two layers would both learn slopes/layer-1: put a layer .*"):
+        Architecture((Dense(3), PReLU(), PReLU()), (4,)).slots()
+
+
+def test_two_masks_under_one_name_are_drawn_from_streams_of_their_own():
+    design = Architecture((Dropout(), Dropout(), Dense(4)), (50,))
+    network = Network(design, design.initial_parameters(Streams(6, 0), np.float64), 2, Streams(6, 0))
+    network.forward(np.ones((2, 50)), training=True)
+    one, other = (layer._scales for layer in network.layers[:2])
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            (Convolution(5, padding=1), Dense(3)),
+            r"layer 2 \(dense\) needs a flat input, gets 5 x 4 x 4: put flatten",
+        ),
+        ((Flatten(), Convolution(5)), r"layer 2 \(convolution\) needs images of 3 x 3 or more, gets 32: "),
+        ((Convolution(5, 5),), r"layer 1 \(convolution\) needs images of 5 x 5 or more, gets 2 x 4 x 4: "),
+        ((MaxPooling(), MaxPooling(), MaxPooling()), r"layer 3 \(max_pooling\) needs .*, gets 2 x 1 x 1: "),
+        (
+            (Residual((Convolution(5),)),),
+            r"layer 1 \(residual\) needs layers .*, gets 2 x 4 x 4: .* 5 x 2 x 2",
+        ),
+        ((Residual((Dense(5),)),), r"layer 1 \(residual\) layer 1 \(dense\) needs a flat input, gets 2 x 4 x 4: "),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused_with_what_to_do(layers, message):
+    with pytest.raises(StudyError, match=f"^{message}"):
+        Architecture(layers, (2, 4, 4)).slots()
+
+
+def test_initial_filters_have_the_spread_of_their_inputs():
+    """He et al. 2015, section 2.2: the inputs of a filter are its size squared times the channels."""
+    design = Architecture((Convolution(400, 3), Convolution(200, 1, initializer=Xavier())), (5, 4, 4))
+    views = design.initial_parameters(Streams(6, 0), np.float64).value_of
+    assert views["weights/layer-1"].std() == pytest.approx(np.sqrt(2 / 45), rel=0.02)
+    assert views["weights/layer-2"].std() == pytest.approx(np.sqrt(1 / 400), rel=0.02)

@@ -28,7 +28,7 @@ def another(parameters, batch=7, **how):
 
 
 def gain_and_shift(parameters):
-    return parameters.value_of["gains/only"], parameters.value_of["shifts/only"]
+    return parameters.value_of["gains/layer-1"], parameters.value_of["shifts/layer-1"]
 
 
 def test_output_and_gradients_equal_the_textbooks():
@@ -38,8 +38,8 @@ def test_output_and_gradients_equal_the_textbooks():
     np.testing.assert_allclose(layer.forward(X, training=True), expected, rtol=1e-12)
     below, gain_slope, shift_slope = textbook_regularized.normalize_slopes(UPSTREAM, X, gain)
     np.testing.assert_allclose(layer.backward(UPSTREAM.copy()), below, rtol=1e-10, atol=1e-13)
-    np.testing.assert_allclose(parameters.gradient_of["gains/only"], gain_slope, rtol=1e-12)
-    np.testing.assert_allclose(parameters.gradient_of["shifts/only"], shift_slope, rtol=1e-12)
+    np.testing.assert_allclose(parameters.gradient_of["gains/layer-1"], gain_slope, rtol=1e-12)
+    np.testing.assert_allclose(parameters.gradient_of["shifts/layer-1"], shift_slope, rtol=1e-12)
 
 
 def test_a_normalized_batch_has_mean_zero_and_variance_one():
@@ -153,13 +153,16 @@ def test_sums_of_float32_are_float32():
     layer.forward(x, training=True)
     layer.backward(upstream.copy())
     expected = np.ones(100, np.float32) @ upstream
-    np.testing.assert_array_equal(parameters.gradient_of["shifts/only"], expected)
+    np.testing.assert_array_equal(parameters.gradient_of["shifts/layer-1"], expected)
     assert (expected != upstream.sum(axis=0, dtype=np.float64).astype(np.float32)).any()
 
 
 def test_gains_and_shifts_are_no_weights():
     """So no penalty acts on them."""
-    assert BatchNormalization().slots("only", (4,)) == [Slot("gains/only", (4,), 1.0), Slot("shifts/only", (4,))]
+    assert BatchNormalization().slots("layer-1", (4,)) == [
+        Slot("gains/layer-1", (4,), 1.0),
+        Slot("shifts/layer-1", (4,)),
+    ]
     plain, with_gains = network_problem(), network_problem(**normalized("before"))
     assert with_gains.parameters.decayed == plain.parameters.decayed
 
@@ -192,7 +195,7 @@ def forward_and_backward(x, upstream, gain=1.0, shift=0.0, epsilon=10e-7):
         view[...] = value
     output = layer.forward(x, training=True).copy()
     below = layer.backward(upstream.copy())
-    slopes = [parameters.gradient_of[f"{part}/only"] for part in ("gains", "shifts")]
+    slopes = [parameters.gradient_of[f"{part}/layer-1"] for part in ("gains", "shifts")]
     return output, below, *slopes, layer.running_mean, layer.running_variance
 
 

@@ -41,7 +41,7 @@ def test_the_loss_after_twenty_updates_is_that_of_the_published_results(name):
     dataset.train_images[np.random.default_rng(0).random(dataset.train_images.shape) < 0.8] = 0  # as dark as digits are
     run = Run(
         data=Images(),
-        network=Perceptron((100,) * 4, **PARTS.get(name, {})).layers((1, 28, 28)),
+        network=Perceptron((100,) * 4, **PARTS.get(name, {})).layers((1, 28, 28), 10),
         penalties=PENALTIES.get(name, ()),
         stages=(Stage(steps=UPDATES, optimizer=optimizer),),
         record=(Record(BatchLoss(), (Schedule(),)),),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chapter6.engine.activations import ReLU, Sigmoid, Tanh
+from chapter6.engine.augmentations import Mixup
 from chapter6.engine.data import Images, Noise
 from chapter6.engine.initializers import He, Normal
 from chapter6.engine.layers import Dense, Flatten
@@ -32,7 +33,7 @@ counts, shares = st.integers(1, 50), st.floats(0, 0.5)
 def run(**changes):
     """Return a run of a small network; ``changes`` replace what it is made of."""
     stage = Stage(steps=30, optimizer=SGD(0.1), batch_size=8)
-    network = Perceptron((6, 5), initializer=Normal(0.1)).layers((1, 28, 28))
+    network = Perceptron((6, 5), initializer=Normal(0.1)).layers((1, 28, 28), 10)
     return Run(**{"data": Images(), "network": network, "stages": (stage,), "record": RECORD} | changes)
 
 
@@ -213,7 +214,18 @@ def test_a_changed_run_has_another_value_and_the_first_keeps_its_own():
             },
             "'evaluation' needs labels, and the data have none",
         ),
-        ({"record": (Record(Evaluation(("validation",))),)}, "validation data are read, but none are held out"),
+        (
+            {"record": (Record(Evaluation(("validation",))),)},
+            r"validation data are read, but there are none: data\.validation is 0",
+        ),
+        (
+            {"record": (Record(Evaluation(("noisy",))),)},
+            r"noisy data are read, but there are none: data\.input_noise is 0",
+        ),
+        (
+            {"data": Images(augmentations=(Mixup(),)), "loss": Linear()},
+            r"data\.augmentations: linear takes labels alone, and mixup gives distributions",
+        ),
         (
             {"record": (*RECORD, Record(BatchLoss(after_update=True)))},
             "record the batch's loss after the update or in the training pass, not both",
@@ -267,6 +279,16 @@ def test_batches_larger_than_an_epoch_are_refused():
     assert value.within(113).data.examples == 113
     with pytest.raises(StudyError, match="batch_size: 90 is more than the 80 training examples"):
         value.within(100)
+
+
+def test_epochs_of_an_unknown_number_of_images_are_refused():
+    stage = Stage(steps=3, optimizer=SGD(), batch_size=9, sampling="epochs")
+    network = Perceptron((6,)).layers((1, 28, 28), 2)
+    some = Images(classes=(1, 2))
+    with pytest.raises(StudyError, match=r"epochs need the number of images: say data\.examples or data\.per_class"):
+        run(data=some, network=network, stages=(stage,)).within(100)
+    within = run(data=replace(some, per_class=20), network=network, stages=(stage,)).within(100)
+    assert within.data.size == 40
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def stage(**parts):
 
 
 def run(*stages, hidden=(6, 5), data=THIRTY, members=1, penalties=(), **network):
-    layers = Perceptron(hidden, **network).layers((1, 28, 28))
+    layers = Perceptron(hidden, **network).layers((1, 28, 28), 10)
     return Run(data=data, network=layers, stages=stages, record=RECORD, members=members, penalties=penalties)
 
 

@@ -27,7 +27,7 @@ NORMALIZED = {"batch_normalization": BatchNormalization()}
 
 def run(before=None, fresh=(), steps=12, hidden=(6, 5), data=THIRTY, members=1, frozen=(), **network):
     stage = Stage(steps=steps, optimizer=SGD(0.1), batch_size=5, frozen=frozen)
-    layers = Perceptron(hidden, **network).layers((1, 28, 28))
+    layers = Perceptron(hidden, **network).layers((1, 28, 28), 10)
     start = StartsFrom("before", fresh, before) if before else None
     made = Run(data=data, network=layers, stages=(stage,), record=RECORD, members=members, starts_from=start)
     return made.within(40)

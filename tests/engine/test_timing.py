@@ -23,7 +23,7 @@ def run(rate=0.1, batch_size=8, first=()):
     """Return a run of a stage of 5 updates, which has others before it."""
     stages = (*first, Stage(steps=5, optimizer=SGD(rate), batch_size=batch_size))
     record = (Record(BatchLoss(after_update=True), (Schedule(),)),)
-    return Run(data=Images(), network=Perceptron((4,)).layers((1, 28, 28)), stages=stages, record=record).within(50)
+    return Run(data=Images(), network=Perceptron((4,)).layers((1, 28, 28), 10), stages=stages, record=record).within(50)
 
 
 @pytest.fixture

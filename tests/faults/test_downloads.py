@@ -10,16 +10,17 @@ from functools import partial
 import pytest
 
 from chapter6.data import fetching, mirrors
-from chapter6.data.mnist import PARTS, DataError, sha256
-from data.conftest import checksums, extract, hasty, originals, server
+from chapter6.data.sets import MNIST, DataError
+from chapter6.data.storage import sha256
+from data.conftest import checksums, extract, hasty, originals, server, wanted
 from data.test_fetching import contents, damaged
 
 from .proxies import Proxy, always, at_first, at_first_of_each, at_random, running
 
-__all__ = ["checksums", "extract", "hasty", "originals", "server"]
+__all__ = ["checksums", "extract", "hasty", "originals", "server", "wanted"]
 
 MIRROR = "http://mirror.invalid"  # no name server knows it: what comes, comes through the proxy
-FIRST = PARTS["train-images"].file
+FIRST = MNIST.files["train-images"]
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def behind(server, monkeypatch):
 
 
 @pytest.fixture
-def fetch(checksums, hasty):
-    return partial(fetching.fetch, checksums=checksums, patience=hasty)
+def fetch(wanted, hasty):
+    return partial(fetching.fetch, wanted=wanted, patience=hasty)
 
 
 @pytest.mark.parametrize("rest", [-1, 0, 10, 60, 5000], ids=lambda rest: f"after {rest} bytes")

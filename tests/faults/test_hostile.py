@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 import chapter6
-from chapter6.data.mnist import PARTS, DataError, load
+from chapter6.data.sets import AXES, DataError
+from chapter6.data.storage import load
 from chapter6.files import write_json
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
@@ -130,9 +131,9 @@ class Payload:
 
 def test_a_pickle_in_the_place_of_an_array_is_not_loaded(tmp_path):
     trap = np.array([Payload(tmp_path / "sprung")], dtype=object)
-    for name in PARTS:
+    for name in AXES:
         np.save(tmp_path / f"{name}.npy", trap)
-    write_json(tmp_path / "digest.json", {"digest": "x", "files": {name: {"shape": [1]} for name in PARTS}})
+    write_json(tmp_path / "digest.json", {"digest": "x", "files": {name: {"shape": [1]} for name in AXES}})
     with pytest.raises(DataError, match=r"allow_pickle=False|Python objects"):
         load(tmp_path)
     np.savez(tmp_path / "curves.npz", **{"step:batch/loss": trap, "value:batch/loss": trap})

@@ -20,8 +20,8 @@ def batch():
     rng = np.random.default_rng(3)
     n, width = 7, 4
     declared = BatchNormalization()
-    parameters = Parameters(declared.slots("one", (width,)), np.float64)
-    place = Place("one", (width,), parameters, n, learns=True, gives_back=True, is_lent=False, rng=lambda: None)
+    parameters = Parameters(declared.slots("layer-1", (width,)), np.float64)
+    place = Place(1, (width,), parameters, n, learns=True, gives_back=True, is_lent=False, rng=lambda _: None)
     layer = declared.bind(place)
     assert isinstance(layer, Normalization)
     layer.gain[:], layer.shift[:] = rng.normal(size=(2, width))

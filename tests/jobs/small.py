@@ -4,11 +4,14 @@ import json
 import re
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from chapter6.data.sets import MNIST
 from chapter6.engine.run import Run
+from chapter6.registry import plain
 from chapter6.study.code import training_digest
 from chapter6.study.loading import load_study
 from chapter6.study.orders import Trained, TrainingOrder, training, write_order
@@ -68,8 +71,9 @@ def write_study(**config: object) -> Study:
 def fetch_extract() -> None:
     """Put the extract of MNIST into the folder data, as arrays."""
     stated = re.findall(r"^\| `(.*)-idx\d-ubyte\.gz` .*`([0-9a-f]{64})`", (EXTRACT / "README.md").read_text(), re.M)
-    checksums = [f"--checksum={name.replace('t10k', 'test')}={value}" for name, value in stated]
-    call("fetch", "--directory", "data", "--mirror", str(EXTRACT), "--cache", "", *checksums)
+    checksums = {name.replace("t10k", "test"): value for name, value in stated}
+    wanted = json.dumps(plain(replace(MNIST, checksums=checksums)))
+    call("fetch", "--directory", "data", "--mirror", str(EXTRACT), "--cache", "", "--set", wanted)
 
 
 def call(command: str, *arguments: str) -> None:

@@ -75,7 +75,7 @@ BAD = {
             "--set",
             "loss=softmax_cross_entropy",
         ],
-        ["data/mnist", "chapter6 fetch"],
+        ["data/mnist", "--forcerun mnist"],
     ),
 }
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from chapter6.cli import main
-from chapter6.data.mnist import PARTS, store
+from chapter6.data.sets import AXES, MNIST
+from chapter6.data.storage import store
 from chapter6.files import read_json, write_json
 from chapter6.jobs.search import files_of
 from chapter6.search.searches import Replay, Search
@@ -58,7 +59,7 @@ HALVED = replace(SEARCH, strategy=None, replay=Replay("narrowing", Halving(rungs
 def data(tmp_path_factory):
     """The extract of MNIST as arrays."""
     folder = tmp_path_factory.mktemp("data")
-    store(folder, {name: gzip.decompress((EXTRACT / f"{part.file}.gz").read_bytes()) for name, part in PARTS.items()})
+    store(folder, {name: gzip.decompress((EXTRACT / f"{MNIST.files[name]}.gz").read_bytes()) for name in AXES})
     return folder
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chapter6.data.mnist import load
 from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
+from chapter6.jobs.datasets import load
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
 from chapter6.study.orders import searching, training, tuning, write_order

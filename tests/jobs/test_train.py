@@ -1,4 +1,5 @@
 import json
+import shutil
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chapter6.data.mnist import load
+from chapter6.data.storage import load
 from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
 from chapter6.registry import plain
@@ -186,3 +187,32 @@ def test_an_equal_run_is_trained_once_and_stands_under_both_names(digits, caplog
     (record,) = records("runs/three/x")
     assert record["run"]["stages"][0]["batch_size"] == 4
     assert len(records("runs/two/w")) == 3
+
+
+DECLARED = {
+    "transforms": {"transforms": ["mean_image", {"kind": "whitening", "epsilon": 0.1, "components": 20}]},
+    "augmentations": {"augmentations": ["elastic", "shift", "mixup"], "copies": 2, "transforms": ["standardize"]},
+    "views": {"views": {"shift": 1}, "transforms": ["block_means"]},
+    "labels": {"classes": [3, 5, 8], "per_class": 20, "wrong_labels": 0.4, "input_noise": 0.3},
+}
+
+
+@pytest.mark.usefixtures("digits")
+@pytest.mark.parametrize("name", DECLARED)
+def test_what_is_declared_of_data_is_done_and_equal_bits_come_of_it_again(name):
+    """In a folder where transformed images are stored already, and in one where they are not."""
+    splits = ["train", "test", *(["noisy"] if name == "labels" else [])]
+    data = {"examples": 60, **DECLARED[name]} if name != "labels" else DECLARED[name]
+    settings = {**SETTINGS, "data": data, "steps": 5, "record": [{"measure": {"kind": "evaluation", "splits": splits}}]}
+    run = resolve(settings, name).run.within(1000)
+    folders = ("first", "mapped", "anew")
+    for folder in folders:
+        if folder == "anew":
+            shutil.rmtree("data/made", ignore_errors=True)
+        train_block(run, 0, 1, folder)
+    first, *others = ({n: c for n, c in files(f"{folder}/v").items() if n.endswith(".npz")} for folder in folders)
+    assert first == others[0] == others[1]
+    assert first["replicate-0.npz"] != first["replicate-1.npz"]
+    with np.load("first/v/replicate-0.npz") as curves:
+        assert {f"value:{split}/accuracy" for split in splits} <= set(curves.files)
+    assert Path("data/made").exists() == (name in ("transforms", "views"))

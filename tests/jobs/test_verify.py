@@ -543,9 +543,9 @@ def others(tmp_path_factory):
         patch.setattr(train, "environment", lambda: here)
         execute = train.execute
 
-        def slightly_other(run, *arguments):
+        def slightly_other(run, *arguments, **start):
             rate = run.settings.get(RATE)
-            return execute(run.changed(RATE, rate * (1 + 1e-6)) if rate else run, *arguments)
+            return execute(run.changed(RATE, rate * (1 + 1e-6)) if rate else run, *arguments, **start)
 
         patch.setattr(train, "execute", slightly_other)
         finish(folder / "bits")

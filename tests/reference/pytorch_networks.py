@@ -3,15 +3,18 @@
 Whoever imports this is skipped where PyTorch is not installed.
 """
 
-from itertools import zip_longest
+from functools import partial
 
 import numpy as np
 import pytest
 
-from chapter6.engine.activations import Activation
-from chapter6.engine.layers import Dense
+from chapter6.engine.activations import Activation, PReLU
+from chapter6.engine.convolutions import Convolution
+from chapter6.engine.layers import Dense, Flatten, steps
 from chapter6.engine.masking import Dropout
 from chapter6.engine.normalization import BatchNormalization
+from chapter6.engine.pooling import MaxPooling
+from chapter6.engine.residuals import Residual
 from chapter6.engine.streams import Streams
 from engine.small import gaussians, network_problem
 from reference.trajectories import UPDATES, drawn_masks
@@ -22,7 +25,16 @@ nn = torch.nn
 torch.set_num_threads(1)
 
 BATCH = 16
-ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+ACTIVATIONS = {
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": partial(nn.GELU, approximate="tanh"),
+    "swish": nn.SiLU,
+}
 
 
 class HandedDropout(nn.Dropout):
@@ -50,38 +62,82 @@ def batches_of(problem):
 
 def module_of(problem):
     """Return the network of ``problem`` with a copy of its parameters, in training mode."""
-    views, masks, modules = problem.parameters.value_of, handed_masks(problem.architecture), []
-    for layer, name, (width,), _ in problem.architecture.walk():
+    design, parameters = problem.architecture, problem.parameters
+    module = Stack(design.layers, design.shape, 0, parameters.value_of, handed_masks(design))
+    module.order = [slot.name for slot in parameters.slots]
+    return module
+
+
+class Stack(nn.Sequential):
+    """Layers in their order; ``of_slot`` holds what PyTorch calls each slot, in the engine's shape."""
+
+    def __init__(self, layers, shape, number, views, masks):
+        super().__init__()
+        self.of_slot = {}
+        for layer, own, before, _ in steps(layers, shape, number):
+            if isinstance(layer, Residual):
+                self.append(Added(layer.layers, before, own, views, masks))
+                self.of_slot |= self[-1].of_slot
+            else:
+                learned = self.learned(layer, f"layer-{own}", before)
+                self.append(learned or without_parameters(layer, masks.get(f"layer-{own}")))
+        with torch.no_grad():
+            for slot, tensor in self.of_slot.items():
+                tensor.copy_(torch.tensor(views[slot]))
+
+    def learned(self, layer, name, shape):
+        """Return the module of a layer that learns, its slots held; None for others."""
+        module = None
         match layer:
+            case Convolution():
+                settings = (layer.filters, layer.size, layer.stride, layer.padding)
+                module = nn.Conv2d(shape[0], *settings, dtype=torch.float64)
+                self.hold(name, weights=module.weight.view(layer.filters, -1).T, biases=module.bias)
             case Dense():
-                linear = nn.Linear(width, layer.units, dtype=torch.float64)
-                copy_into(linear.weight, views[f"weights/{name}"].T)
-                copy_into(linear.bias, views[f"biases/{name}"])
-                modules.append(linear)
-            case Activation():
-                modules.append(ACTIVATIONS[layer.key]())
+                module = nn.Linear(*shape, layer.units, dtype=torch.float64)
+                self.hold(name, weights=module.weight.T, biases=module.bias)
+            case PReLU():
+                module = nn.PReLU(shape[0], dtype=torch.float64)
+                self.hold(name, slopes=module.weight)
             case BatchNormalization():
-                modules.append(nn.BatchNorm1d(width, layer.epsilon, 1 - layer.momentum, dtype=torch.float64))
-            case Dropout():
-                modules.append(HandedDropout(layer.ratio, masks[name]))
-            case _:
-                raise AssertionError(f"no module for {layer}")
-    return nn.Sequential(*modules)
+                kind = nn.BatchNorm2d if len(shape) > 1 else nn.BatchNorm1d
+                module = kind(shape[0], layer.epsilon, 1 - layer.momentum, dtype=torch.float64)
+                self.hold(name, gains=module.weight, shifts=module.bias)
+        return module
+
+    def hold(self, name, **tensors):
+        self.of_slot |= {f"{kind}/{name}": tensor.detach() for kind, tensor in tensors.items()}
+
+
+class Added(Stack):
+    """What is added to its input."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def without_parameters(layer, masks):
+    """Return the module of a layer that learns nothing."""
+    match layer:
+        case Activation():
+            return ACTIVATIONS[layer.key]()
+        case Dropout():
+            return HandedDropout(layer.ratio, masks)
+        case MaxPooling():
+            return nn.MaxPool2d(layer.size, layer.stride)
+        case Flatten():
+            return nn.Flatten()
+    raise AssertionError(f"no module for {layer}")
 
 
 def handed_masks(design):
     """Return the masks of every layer that draws some, by its name."""
-    found = {name: (layer, width) for layer, name, (width,), _ in design.walk() if isinstance(layer, Dropout)}
+    found = {name: (layer, *shape) for layer, name, shape, _ in design.walk() if isinstance(layer, Dropout)}
     if not found:
         return {}
     layer, width = next(iter(found.values()))
     masks = drawn_masks(Streams(6, 0), found, (BATCH, width), layer.ratio, UPDATES)
     return {name: [each[number] for each in masks] for number, name in enumerate(found)}
-
-
-def copy_into(tensor, array):
-    with torch.no_grad():
-        tensor.copy_(torch.tensor(array))
 
 
 def linears(module):
@@ -94,16 +150,13 @@ def normalizations(module):
 
 def weights_and_the_rest(module):
     """Return the weight matrices and all other parameters, as the engine's penalties tell them apart."""
-    weights = [each.weight for each in linears(module)]
+    weights = [each.weight for each in module.modules() if isinstance(each, nn.Linear | nn.Conv2d)]
     return weights, [each for each in module.parameters() if all(each is not weight for weight in weights)]
 
 
 def flat(module):
-    """Return the parameters as the engine lays them out: weights, then biases, gains and shifts layer by layer."""
-    parts = [each.weight.T for each in linears(module)]
-    for linear, normalization in zip_longest(linears(module), normalizations(module)):
-        parts += [linear.bias, *((normalization.weight, normalization.bias) if normalization else ())]
-    return np.concatenate([part.detach().numpy().ravel() for part in parts])
+    """Return the parameters as the engine lays them out."""
+    return np.concatenate([module.of_slot[name].detach().numpy().ravel() for name in module.order])
 
 
 def follow(module, optimizer, batches, penalty=None, before_step=None):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from chapter6.data.sets import AXES
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
 
@@ -33,6 +34,34 @@ BAD = {
         {"base": RUN | {"optimizer": {"kind": "sgd"}}, "variants": {"a": {"optimizer": {"learning_rate": -1}}}},
         ["optimizer.learning_rate", "greater than 0", "-1"],
     ),
+    "wrong labels beyond all": ({"base": RUN | {"data": {"wrong_labels": 1.5}}}, ["data.wrong_labels", "1.5"]),
+    "wrong labels below none": ({"base": RUN | {"data": {"wrong_labels": -0.1}}}, ["data.wrong_labels", "-0.1"]),
+    "whitening without epsilon": (
+        {"base": RUN | {"data": {"transforms": ["whitening"]}}},
+        ["variant 'slow'", "data.transforms.0.epsilon: required"],
+    ),
+    "a transform of too few images": (
+        {"base": RUN | {"data": {"examples": 300, "transforms": [{"kind": "whitening", "epsilon": 0.1}]}}},
+        ["variant 'slow'", "data.transforms.whitening: takes 785 training images, and there are 300"],
+    ),
+    "augmented noise": (
+        {"base": RUN | {"data": {"kind": "noise", "examples": 10, "augmentations": ["flip"]}}},
+        ["data.augmentations: unknown key"],
+    ),
+    "augmented components": (
+        {"base": RUN | {"data": {"transforms": ["pca"], "augmentations": ["flip"]}}},
+        ["data.augmentations: made for images, and pca leaves none"],
+    ),
+    "mixup of what takes labels alone": (
+        {"base": RUN | {"loss": "linear", "data": {"augmentations": ["mixup"]}}},
+        ["data.augmentations: linear takes labels alone"],
+    ),
+    "no such class": ({"base": RUN | {"data": {"classes": [1, 10]}}}, ["data.classes: no class 10", "0 to 9"]),
+    "outputs for no classes": (
+        {"base": RUN | {"data": {"kind": "noise", "examples": 10}, "steps": 0, "loss": "linear"}},
+        ["variant 'slow': network.outputs: the data have no classes"],
+    ),
+    "facts of the data set": ({"base": RUN | {"data": {"source": {}}}}, ["data.source", "config/config.yaml"]),
     "replicates 0": ({"replicates": 0}, ["replicates", "greater than 0", "0"]),
     "replicates 0 of a variant": ({"variants": {"a": {"replicates": 0}}}, ["'a'", "replicates", "0"]),
     "claim about no variant": (
@@ -175,6 +204,17 @@ CONFIG = {
     "unknown part of the data": ({"data": {"sizes": {"validation": 3}}}, ["data.sizes.validation", "test", "train"]),
     "checksum of no file": ({"data": {"checksums": {"train": "0" * 64}}}, ["data.checksums.train", "train-images"]),
     "no checksum": ({"data": {"checksums": {"train-images": "abc"}}}, ["data.checksums.train-images", "'abc'"]),
+    "another data set without hashes": (
+        {"data": {"name": "digits", "mirrors": ["here"], "checksums": {"train-images": "0" * 64}}},
+        ["data: checksums: a data set of your own needs the SHA-256 of train-labels, test-images, test-labels"],
+    ),
+    "images of another size without hashes": ({"data": {"shape": [8, 8]}}, ["data: checksums", "SHA-256"]),
+    "another data set from nowhere": (
+        {"data": {"classes": 4, "checksums": dict.fromkeys(AXES, "0" * 64)}},
+        ["data: mirrors: a data set of your own needs one"],
+    ),
+    "images of one axis": ({"data": {"shape": [64]}}, ["data.shape"]),
+    "one class": ({"data": {"classes": 1}}, ["data.classes", "greater than or equal to 2", "1"]),
     "data nowhere": ({"data": {"directory": ""}}, ["data.directory", "at least 1 character", "''"]),
 }
 

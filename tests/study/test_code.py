@@ -74,7 +74,7 @@ UNUSED = {
     "helpers": [
         ("engine/training.py", "", "\n\ndef _helper():\n    return 1\n"),
         ("registry.py", "", "\n\nHELPED = 3\n"),
-        ("data/mnist.py", "", "\n\ndef helper():\n    return 2\n"),
+        ("data/storage.py", "", "\n\ndef helper():\n    return 2\n"),
     ],
     "comments": [
         ("engine/optimizers.py", "velocity *=", "# a reason\n        velocity *="),
@@ -103,7 +103,7 @@ USED = {
         ("engine/training.py", "import numpy as np\n", "import numpy as np\n\nfrom chapter6.engine import arrays\n"),
         ("engine/training.py", "session.record()", "arrays, session.record(0)"),
     ],
-    "the reader of images": [("data/mnist.py", "def load(", "def load(*, more=1, ")],
+    "the reader of images": [("data/storage.py", "def load(", "def load(*, more=1, ")],
     "settings of a run": [
         ("registry.py", "def plain(value: Any) -> Any:", "def plain(value: Any, m: int = 1) -> Any:")
     ],
@@ -136,3 +136,38 @@ def test_runs_that_use_other_parts_have_other_digests(digest, original):
     other = {**SETTINGS, "optimizer": {"kind": "adam"}}
     assert digest(settings=other) != original
     assert digest(settings={**SETTINGS, "steps": 5}) == original
+
+
+PREPARED = {**SETTINGS, "data": {"transforms": ["standardize"], "augmentations": ["elastic"], "views": {}}}
+AT_WORK = {
+    "its transform": ("data/transforms.py", "varies = low < high", "varies = high > low"),
+    "a helper of its transform": (
+        "data/transforms.py",
+        "mean: Array = total / count",
+        "mean: Array = total / (1 * count)",
+    ),
+    "its augmentation": ("data/augmentation.py", "grid + alpha * smooth", "grid + smooth * alpha"),
+    "warping": ("data/augmentation.py", "order=1", "order=2"),
+    "its views": ("data/augmentation.py", "for x in (0, 2 * shift)", "for x in (2 * shift, 0)"),
+    "what puts them together": ("jobs/datasets.py", "CHUNK = 2000", "CHUNK = 2001"),
+}
+NOT_AT_WORK = {
+    "another transform": ("data/transforms.py", "return Blocks(shape, side)", "return Blocks(shape, 1 * side)"),
+    "another augmentation": ("data/augmentation.py", "rng.beta(alpha, alpha)", "rng.beta(alpha, 1 * alpha)"),
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(digest):
+    return digest(settings=PREPARED)
+
+
+@pytest.mark.parametrize("name", AT_WORK)
+def test_what_is_done_to_images_counts_for_runs_that_declare_it_and_no_others(digest, original, prepared, name):
+    assert digest(name, [AT_WORK[name]], PREPARED) != prepared
+    assert digest(name) == original
+
+
+@pytest.mark.parametrize("name", NOT_AT_WORK)
+def test_what_is_done_to_images_elsewhere_does_not_count(digest, prepared, name):
+    assert digest(name, [NOT_AT_WORK[name]], PREPARED) == prepared

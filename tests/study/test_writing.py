@@ -130,7 +130,7 @@ def test_a_mistake_in_a_short_form_is_told_in_its_own_words():
     assert told(steps=-1) == "here: steps: input should be greater than or equal to 0, not -1"
     assert told(network={"hidden": [0]}).startswith("here: network.hidden.0: input should be greater than 0")
     assert "here: network.hiden: unknown key; choose from ['activation'," in told(network={"hiden": [1]})
-    assert told(data={"example": 1}).startswith("here: data.example: unknown key; choose from ['examples',")
+    assert told(data={"example": 1}).startswith("here: data.example: unknown key; choose from ['augmentations',")
     assert told(data=3).startswith("here: data: ")
     assert told(data=None) == "here: data: a network needs data"
 

@@ -107,3 +107,12 @@ def test_a_mistake_in_one_experiment_stops_the_study_and_not_what_is_asked_of_an
     done = fresh.run("chapter6", "list", "6.1-bowl")
     assert done.status == 0, done.output
     assert [line.split()[0] for line in done.output.splitlines()] == ["6.1-bowl", "sgd", "adam"]
+
+
+def test_a_folder_that_takes_no_orders_is_one_message(fresh):
+    (fresh / "results").touch()
+    done = fresh.run("snakemake", "-n")
+    assert done.status == 1, done.output
+    assert "results/orders/" in done.output
+    assert "cannot be written" in done.output
+    assert "Traceback" not in done.output

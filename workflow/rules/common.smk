@@ -73,33 +73,39 @@ def data_of_job(wildcards):
     return mnist_for(job_of(wildcards).runs)
 
 
+def written(path, order):
+    """The order's file, written; where that cannot be, nothing starts."""
+    try:
+        return orders.write_order(path, order)
+    except OSError as error:
+        sys.exit(shown(f"{path}: cannot be written ({error.strerror})"))
+
+
 # What jobs are told, as files that are inputs: a change makes jobs due. All are written before any job is planned, since
 # of a folder that Snakemake has looked into it takes no new file for true.
 for experiment in study.experiments.values():
     for job in study.jobs[experiment.id].values():
-        orders.write_order(
-            paths.order("train", f"{experiment.id}/{job.name}"), orders.training(study, experiment.id, job)
-        )
+        written(paths.order("train", f"{experiment.id}/{job.name}"), orders.training(study, experiment.id, job))
     for name, tuning in experiment.tunings.items():
-        orders.write_order(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, tuning))
+        written(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, tuning))
     if experiment.timing:
-        orders.write_order(paths.order("clock", experiment.id), orders.timing(study, experiment.id, experiment.timing))
+        written(paths.order("clock", experiment.id), orders.timing(study, experiment.id, experiment.timing))
     for search in experiment.searches():
         name = f"{experiment.id}/{search.variant.name}-{search.replicate}"
-        orders.write_order(paths.order("search", name), orders.searching(study, search))
+        written(paths.order("search", name), orders.searching(study, search))
 
 
 def order_of(task, **parts):
     """The order of a task for each experiment, made of values and of functions of the experiment; where they stand."""
     for experiment in study.experiments.values():
         told = {key: part(experiment) if callable(part) else part for key, part in parts.items()}
-        orders.write_order(paths.order(task, experiment.id), told)
+        written(paths.order(task, experiment.id), told)
     return paths.order(task, "{experiment}")
 
 
 def order_of_all(task, *parts):
     """The order of a task for all experiments together."""
-    return orders.write_order(paths.order(task, "all"), parts)
+    return written(paths.order(task, "all"), parts)
 
 
 def mnist_for(runs):

@@ -1,4 +1,4 @@
-# MNIST: fetched once, checked by SHA-256, stored as arrays that jobs map into memory.
+# The data set, MNIST or another: fetched once, checked by SHA-256, stored as arrays that jobs map into memory.
 rule mnist:
     output:
         digest=f"{data.directory}/digest.json",
@@ -20,8 +20,8 @@ rule mnist:
         stored=2,  # what stands in the digest's file: where an older version wrote it, it is written again
         directory=lambda wildcards, output: os.path.dirname(output.digest),
         mirrors=[f"--mirror={mirror}" for mirror in data.mirrors or ()],
-        checksums=[f"--checksum={name}={value}" for name, value in data.checksums.items()],
+        wanted=json.dumps(plain(data.wanted)),
         cache=[] if data.cache is None else [f"--cache={data.cache}"],
     shell:
-        "chapter6 fetch --directory {params.directory:q} {params.mirrors:q} {params.checksums:q} {params.cache:q}"
+        "chapter6 fetch --directory {params.directory:q} {params.mirrors:q} --set {params.wanted:q} {params.cache:q}"
         " --log {log}"

@@ -1,1 +1,1 @@
-"""MNIST: from mirrors to arrays."""
+"""Data sets: from mirrors to arrays."""

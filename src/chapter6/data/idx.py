@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files: a magic number, the shape, then the values."""
+"""The IDX format of MNIST's files: a magic number, the shape, then the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places that hold the files of MNIST: a web address, a folder, or a Python package."""
+"""Places that hold the files of a data set: a web address, a folder, or a Python package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from urllib3.exceptions import MaxRetryError
 
 from chapter6.data import packages
-from chapter6.data.mnist import DataError
+from chapter6.data.sets import DataError
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from chapter6.data import idx
-from chapter6.data.mnist import PARTS, SIDE, DataError
+from chapter6.data.sets import MNIST, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ def rewrite_table(package: Path, split: str, folder: Path) -> None:
         raise DataError(f"the package carries no {TABLES[split]}")
     try:
         rows = np.loadtxt(table, np.uint8, delimiter=",", skiprows=1, ndmin=2)
-        images = rows[:, 1:].reshape(len(rows), SIDE, SIDE)
+        images = rows[:, 1:].reshape(len(rows), *MNIST.shape)
     except ValueError as error:
-        raise DataError(f"{TABLES[split]} is not a table of labels and {SIDE * SIDE} pixels ({error})") from error
-    (folder / PARTS[f"{split}-images"].file).write_bytes(idx.build(images))
-    (folder / PARTS[f"{split}-labels"].file).write_bytes(idx.build(rows[:, 0]))
+        raise DataError(f"{TABLES[split]} is not a table of labels and {prod(MNIST.shape)} pixels ({error})") from error
+    (folder / MNIST.files[f"{split}-images"]).write_bytes(idx.build(images))
+    (folder / MNIST.files[f"{split}-labels"]).write_bytes(idx.build(rows[:, 0]))
 
 
 def _install(requirement: str, target: Path) -> None:

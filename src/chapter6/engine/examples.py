@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -15,29 +15,33 @@ from chapter6.engine.arrays import Array
 Sampling = Literal["replacement", "epochs"]
 
 
-class Dataset(Protocol):
-    """Images (uint8, n x pixels) and labels (uint8, n), on disk perhaps."""
+Prepare = Callable[[Array], Array]  # from scaled images to what a network sees
+Change = Callable[[Array, NDArray[Any], Generator], tuple[Array, NDArray[Any]]]  # of scaled images and their targets
 
-    @property
-    def train_images(self) -> NDArray[np.uint8]: ...
-    @property
-    def train_labels(self) -> NDArray[np.uint8]: ...
-    @property
-    def test_images(self) -> NDArray[np.uint8]: ...
-    @property
-    def test_labels(self) -> NDArray[np.uint8]: ...
+
+@dataclass(frozen=True)
+class Augmented:
+    """What batches are drawn from in the place of images: one of ``copies`` (n, copies, inputs), then changed."""
+
+    copies: NDArray[Any]
+    change: Change
 
 
 @dataclass(frozen=True)
 class Examples:
     """``images`` (n, inputs) as stored (uint8 for MNIST), their ``targets`` (n, ...) and the scale of a pixel.
 
-    The images stay as they are, memory-mapped perhaps; a batch is scaled while it is gathered.
+    The images stay as they are, memory-mapped perhaps; a batch is scaled while it is gathered, and then ``prepare``
+    does the rest. Batches may be ``augmented``; evaluation may be by ``views``, the same examples seen in
+    several ways.
     """
 
     images: NDArray[Any]
     targets: NDArray[Any]
     scale: float = 1.0
+    prepare: Prepare | None = None
+    augmented: Augmented | None = None
+    views: tuple[Examples, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,14 +53,14 @@ class Examples:
 
     def first(self, count: int) -> Examples:
         """Return the first ``count`` examples, as a view."""
-        return Examples(self.images[:count], self.targets[:count], self.scale)
+        return replace(self, images=self.images[:count], targets=self.targets[:count])
 
     def split(self, share: float, rng: Generator) -> tuple[Examples, Examples]:
         """Return a random ``share`` held out (rounded) and the rest, both in their old order."""
         held_out = np.zeros(len(self), dtype=bool)
         held_out[rng.permutation(len(self))[: round(share * len(self))]] = True
         parts = (np.flatnonzero(held_out), np.flatnonzero(~held_out))
-        first, rest = (Examples(self.images[rows], self.targets[rows], self.scale) for rows in parts)
+        first, rest = (replace(self, images=self.images[rows], targets=self.targets[rows]) for rows in parts)
         return first, rest
 
     def chunks(self, size: int, dtype: DTypeLike) -> Iterator[tuple[Array, NDArray[Any]]]:
@@ -67,7 +71,12 @@ class Examples:
         buffer = np.empty((min(size, len(self)), self.inputs), dtype)
         for start in range(0, len(self), size):
             images = self.images[start : start + size]
-            yield self.scaled(images, buffer[: len(images)]), self.targets[start : start + size]
+            scaled = self.scaled(images, buffer[: len(images)])
+            yield self.prepare(scaled) if self.prepare else scaled, self.targets[start : start + size]
+
+    def batches(self, indices: NDArray[np.integer], dtype: DTypeLike, rng: Generator | None = None) -> Batches:
+        """Return the mini-batches of ``indices`` (steps, batch); augmented ones need a random stream."""
+        return AugmentedBatches(self, indices, dtype, rng) if self.augmented else Batches(self, indices, dtype)
 
     def scaled(self, images: NDArray[Any], out: Array) -> Array:
         """Write ``images`` times the scale into ``out``, computed in its type."""
@@ -95,6 +104,29 @@ class Batches:
         self._examples.scaled(self._stored, self._scaled)
         self._all_targets.take(rows, axis=0, out=self._targets, mode="clip")
         return self._scaled, self._targets
+
+
+class AugmentedBatches(Batches):
+    """Mini-batches that are changed at random: one of the copies of each image, then the change."""
+
+    def __init__(
+        self, examples: Examples, indices: NDArray[np.integer], dtype: DTypeLike, rng: Generator | None
+    ) -> None:
+        assert examples.augmented is not None, "examples that are augmented"
+        assert rng is not None, "augmentation needs a random stream"
+        self._change, self._rng = examples.augmented.change, rng
+        count = examples.augmented.copies.shape[1]
+        copies = replace(
+            examples,
+            images=examples.augmented.copies.reshape(len(examples) * count, -1),
+            targets=np.repeat(examples.targets, count, axis=0),
+        )
+        drawn = rng.integers(0, count, indices.shape, dtype=np.uint32)
+        super().__init__(copies, indices * np.uint32(count) + drawn, dtype)
+
+    def __getitem__(self, step: int) -> tuple[Array, NDArray[Any]]:
+        """Return batch number ``step``, drawn anew at each call."""
+        return self._change(*super().__getitem__(step), self._rng)
 
 
 def draw_indices(rng: Generator, examples: int, steps: int, batch_size: int, sampling: Sampling) -> NDArray[np.integer]:

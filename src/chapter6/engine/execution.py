@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chapter6.engine.examples import Dataset
+from chapter6.engine.data import Dataset
 from chapter6.engine.parameters import Weights
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, Origin, Problem, SurfaceProblem
 from chapter6.engine.run import Run

@@ -5,13 +5,17 @@ returns a buffer of the bound layer that stays valid until its next forward pass
 works in place on the buffer of the layer before it, where that layer lends it. ``backward`` takes the gradient with
 respect to the output, may overwrite it, writes the gradients of the parameters and returns the gradient with respect
 to the input (None where nobody needs it).
+
+An array of a batch has the shape (batch, *shape). Where ``shape`` has several axes, as that of images (channel, y, x),
+buffers hold the batch innermost: (channel, y, x, batch) in memory, of which :func:`batch_last` is a view. So whatever
+moves along y or x copies long runs. A convolution turns what it is given into this order; flatten turns gradients back.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import ClassVar
 
@@ -26,8 +30,23 @@ from chapter6.registry import Count, Family, StudyError
 Shape = tuple[int, ...]  # of one example
 
 
+def batch_last(x: Array) -> Array:
+    """Return a view (*shape, batch) of ``x`` (batch, *shape)."""
+    return np.moveaxis(x, 0, -1)
+
+
+def batch_first(x: Array) -> Array:
+    """Return a view (batch, *shape) of ``x`` (*shape, batch)."""
+    return np.moveaxis(x, -1, 0)
+
+
 class BoundLayer:
     """One step of a network at one batch size."""
+
+    @property
+    def within(self) -> Sequence[BoundLayer]:
+        """The layers that it is made of."""
+        return ()
 
     @abstractmethod
     def forward(self, x: Array, training: bool) -> Array:
@@ -40,20 +59,25 @@ class BoundLayer:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer is bound: ``name`` is that of its parameters, ``shape`` that of one example of its input.
+    """Where a layer is bound: ``number`` is that in its name, ``shape`` that of one example of its input.
 
     ``learns`` is off in a network that looks on. ``gives_back`` says whether a layer before needs the gradient,
-    ``is_lent`` whether the input may be overwritten. ``rng`` returns the layer's own random stream.
+    ``is_lent`` whether the input may be overwritten. ``rng`` returns the random stream of a purpose.
     """
 
-    name: str
+    number: int
     shape: Shape
     parameters: Parameters
     batch_size: int
     learns: bool
     gives_back: bool
     is_lent: bool
-    rng: Callable[[], Generator | None]
+    rng: Callable[[str], Generator | None]
+
+    @property
+    def name(self) -> str:
+        """What the layer's parameters, streams and metrics are called after."""
+        return f"layer-{self.number}"
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
@@ -71,7 +95,16 @@ class Place:
 
     def buffer(self, *shape: int) -> Array:
         """Return an array for a batch, of the input's shape if none is given."""
-        return np.empty((self.batch_size, *(shape or self.shape)), self.dtype)
+        shape = shape or self.shape
+        return batch_first(np.empty((*shape, self.batch_size), self.dtype)) if len(shape) > 1 else self.rows(*shape)
+
+    def rows(self, width: int) -> Array:
+        """Return an array for a batch of flat examples."""
+        return np.empty((self.batch_size, width), self.dtype)
+
+    def stream(self, key: str) -> Generator | None:
+        """Return the layer's own random stream."""
+        return self.rng(f"{key}/{self.name}")
 
 
 @dataclass(frozen=True)
@@ -79,15 +112,24 @@ class Layer(Family):
     """A step from an input to an output; ``lends`` says that it does not need its output again."""
 
     is_weighted: ClassVar[bool] = False  # opens a new number: layer-1, layer-2, ...
-    is_random: ClassVar[bool] = False  # draws anew for each training pass
     lends: ClassVar[bool] = True
+
+    @property
+    def within(self) -> tuple[Layer, ...]:
+        """The layers that it is made of."""
+        return ()
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it, or one within it, draws anew for each training pass."""
+        return any(layer.is_random for layer in self.within)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of an output, given that of an input; StudyError where it does not fit."""
         return shape
 
     def slots(self, name: str, shape: Shape) -> list[Slot]:
-        """Return the parameters of the layer called ``name``."""
+        """Return the parameters of the layer called ``name``, without those of the layers within."""
         return []
 
     @abstractmethod
@@ -95,10 +137,82 @@ class Layer(Family):
         """Return the layer at one batch size."""
 
 
+Step = tuple[Layer, int, Shape, Shape]  # number in its name, shape before and after
+
+
+def walk(layers: Sequence[Layer], shape: Shape, number: int = 0) -> Iterator[Step]:
+    """Yield each layer, those within it after it; StudyError where one does not fit.
+
+    A layer with weights has the next number after ``number``; what follows goes by it until the next.
+    """
+    for step in steps(layers, shape, number):
+        yield step
+        layer, number, before, _ = step
+        yield from walk(layer.within, before, number)
+
+
+def steps(layers: Sequence[Layer], shape: Shape, number: int = 0) -> Iterator[Step]:
+    """Yield each layer as :func:`walk` does, without those within."""
+    for position, layer in enumerate(layers, start=1):
+        number += layer.is_weighted
+        try:
+            after = layer.output_shape(shape)
+        except StudyError as error:
+            raise StudyError(f"layer {position} ({layer.key}) {error}") from None
+        yield layer, number, shape, after
+        number, shape = max((inner for _, inner, *_ in walk(layer.within, shape, number)), default=number), after
+
+
+def bind_all(layers: Sequence[Layer], place: Place) -> list[BoundLayer]:
+    """Return layers bound one after the other, the first at ``place``."""
+    bound = []
+    for step in steps(layers, place.shape, place.number):
+        layer, number, before, _ = step
+        place = replace(place, number=number, shape=before)
+        bound.append(layer.bind(place))
+        place = replace(place, gives_back=place.gives_back or is_learned(step, place), is_lent=layer.lends)
+    return bound
+
+
+def is_learned(step: Step, place: Place) -> bool:
+    """Whether a layer, or one within it, has parameters that learn; where all only looks on, whether it has any."""
+    slots = {slot.name for slot in slots_of(step)}
+    return bool(slots & place.parameters.learning if place.learns else slots)
+
+
+def slots_of(step: Step) -> list[Slot]:
+    """Return the parameters of a layer and of those within it."""
+    layer, number, before, _ = step
+    every = walk((layer,), before, number - layer.is_weighted)
+    return [slot for each, own, shape, _ in every for slot in each.slots(f"layer-{own}", shape)]
+
+
+def through(layers: Sequence[BoundLayer], x: Array, training: bool) -> Array:
+    """Return what comes out of layers one after the other."""
+    for layer in layers:
+        x = layer.forward(x, training)
+    return x
+
+
+def back_through(layers: Sequence[BoundLayer], gradient: Array) -> Array | None:
+    """Return the gradient with respect to the input of layers, or None where nothing before one needs it."""
+    upstream: Array | None = gradient
+    for layer in reversed(layers):
+        if upstream is None:
+            break
+        upstream = layer.backward(upstream)
+    return upstream
+
+
+def as_text(shape: Shape) -> str:
+    """Return a shape as messages write it."""
+    return " x ".join(map(str, shape))
+
+
 def refuse_unless_flat(shape: Shape) -> None:
     """Raise StudyError where ``shape`` has more than one axis."""
     if len(shape) != 1:
-        raise StudyError(f"needs a flat input, gets {' x '.join(map(str, shape))}: put flatten before it")
+        raise StudyError(f"needs a flat input, gets {as_text(shape)}: put flatten before it")
 
 
 @dataclass(frozen=True)
@@ -166,15 +280,17 @@ class Flatten(Layer):
 
 
 class BoundFlatten(BoundLayer):
-    """A change of shape, without a copy."""
+    """A change of shape, without a copy on the way forward; images' gradients are turned on the way back."""
 
     def __init__(self, place: Place) -> None:
-        self._shape = (place.batch_size, *place.shape)
+        self._gradient = place.buffer() if place.gives_back else None
 
     def forward(self, x: Array, training: bool) -> Array:
         """Return a view."""
         return x.reshape(len(x), -1)
 
-    def backward(self, gradient: Array) -> Array:
-        """Return a view in the input's shape."""
-        return gradient.reshape(self._shape)
+    def backward(self, gradient: Array) -> Array | None:
+        """Return a copy in the input's shape and order in memory."""
+        if self._gradient is not None:
+            np.copyto(self._gradient, gradient.reshape(self._gradient.shape))
+        return self._gradient

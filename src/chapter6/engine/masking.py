@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.layers import BoundLayer, Layer, Place, Shape
+from chapter6.engine.layers import BoundDense, BoundLayer, Dense, Layer, Place, Shape
 from chapter6.registry import Share
 
 
@@ -25,7 +25,11 @@ class Dropout(Layer):
 
     ratio: Share = 0.5
     form: Literal["standard", "inverted"] = "standard"
-    is_random: ClassVar[bool] = True
+
+    @property
+    def is_random(self) -> bool:
+        """It draws a mask."""
+        return True
 
     @property
     def training_scale(self) -> float:
@@ -47,7 +51,7 @@ class Mask(BoundLayer):
 
     def __init__(self, kind: Dropout, place: Place) -> None:
         self._kind = kind
-        self._rng = place.rng()
+        self._rng = place.stream(kind.key)
         self._output, self._scales = place.buffer(), place.buffer()
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -64,6 +68,52 @@ class Mask(BoundLayer):
         """Pass the gradient where the mask was on."""
         gradient *= self._scales
         return gradient
+
+
+@dataclass(frozen=True)
+class DropConnect(Dense, key="drop_connect"):
+    """A dense layer whose weights are switched off at random in training (Wan et al. 2013).
+
+    A mask is drawn once a training batch, not for each example as in the paper. Evaluation uses the mean weights,
+    (1 - ratio) W, where the paper samples what a unit gets from a Gaussian of their moments.
+    """
+
+    ratio: Share = 0.5
+
+    @property
+    def is_random(self) -> bool:
+        """It draws a mask."""
+        return True
+
+    def bind(self, place: Place) -> MaskedDense:
+        """Return the layer with its mask."""
+        return MaskedDense(self, place)
+
+
+class MaskedDense(BoundDense):
+    """DropConnect at work: a fresh mask of the weights for each training pass."""
+
+    def __init__(self, kind: DropConnect, place: Place) -> None:
+        super().__init__(place)
+        self._ratio = kind.ratio
+        self._rng = place.stream(kind.key)
+        self._learned, self.weights = self.weights, np.empty_like(self.weights)
+        self._mask: NDArray[np.bool_] | float = 1 - kind.ratio
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Multiply with what the mask leaves of the weights, or with the mean weights."""
+        self._mask = 1 - self._ratio
+        if training:
+            assert self._rng is not None, "a network that trains with DropConnect needs random streams"
+            self._mask = draw_kept(self._rng, self.weights.shape, self._ratio)
+        np.multiply(self._learned, self._mask, out=self.weights)
+        return super().forward(x, training)
+
+    def backward(self, gradient: Array) -> Array | None:
+        """Write the gradients of the weights that were on."""
+        below = super().backward(gradient)
+        self.weights_gradient *= self._mask
+        return below
 
 
 def draw_kept(rng: Generator, shape: Shape, ratio: float) -> NDArray[np.bool_]:

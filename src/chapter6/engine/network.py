@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
+from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.activations import Activation, Nonlinearity, ReLU
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
-from chapter6.engine.layers import BoundLayer, Dense, Flatten, Layer, Place, Shape
+from chapter6.engine.layers import (
+    BoundLayer,
+    Dense,
+    Flatten,
+    Layer,
+    Place,
+    Shape,
+    back_through,
+    bind_all,
+    is_learned,
+    slots_of,
+    steps,
+    through,
+    walk,
+)
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
 from chapter6.engine.masking import Dropout
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.parameters import Parameters, Slot
 from chapter6.engine.streams import Streams
-from chapter6.registry import Count, Index, StudyError, parts
+from chapter6.registry import Count, Index, StudyError
 
 _PARTS = (Activation, Dropout, BatchNormalization)
 
 
 @dataclass(frozen=True)
 class Perceptron:
-    """The short form of a multi-layer perceptron; ``outputs`` 0 leaves out the last dense layer."""
+    """The short form of a multi-layer perceptron.
+
+    ``outputs`` null stands for the number of classes; 0 leaves out the last dense layer.
+    """
 
     hidden: Annotated[tuple[Count, ...], MinLen(1)]
-    outputs: Index = 10
+    outputs: Index | None = None
     activation: Activation = field(default_factory=ReLU)
     initializer: Initializer = field(default_factory=He)
     batch_normalization: BatchNormalization | None = None
@@ -49,15 +68,18 @@ class Perceptron:
         short = cls(widths, outputs, activation, dense[0].initializer, normalization, place, dropout)  # type: ignore[arg-type]
         return short if short.layers(shape) == tuple(layers) else None
 
-    def layers(self, shape: Shape) -> tuple[Layer, ...]:
-        """Return the layers for inputs of this shape."""
+    def layers(self, shape: Shape, classes: int | None = None) -> tuple[Layer, ...]:
+        """Return the layers for inputs of this shape and so many classes."""
         found: list[Layer] = [Flatten()] if len(shape) > 1 else []
         for units in self.hidden:
             middle: list[Layer] = [self.activation]
             if self.batch_normalization:
                 middle.insert(self.placement == "after", self.batch_normalization)
             found += [Dense(units, self.initializer), *middle, *([self.dropout] if self.dropout else [])]
-        return (*found, *([Dense(self.outputs, self.initializer)] if self.outputs else []))
+        outputs = classes if self.outputs is None else self.outputs
+        if outputs is None:
+            raise StudyError("outputs: the data have no classes: say how many outputs there are, or 0")
+        return (*found, *([Dense(outputs, self.initializer)] if outputs else []))
 
 
 @dataclass(frozen=True)
@@ -69,19 +91,12 @@ class Architecture:
     loss: Loss = field(default_factory=SoftmaxCrossEntropy)
 
     def walk(self) -> Iterator[tuple[Layer, str, Shape, Shape]]:
-        """Yield each layer with its name and the shapes before and after it; StudyError where it does not fit.
+        """Yield each layer, those within it after it, with its name and the shapes before and after it.
 
         ``layer-1`` is the first layer with weights; what follows goes by its name until the next.
         """
-        shape, number = self.shape, 0
-        for position, layer in enumerate(self.layers, start=1):
-            number += layer.is_weighted
-            try:
-                after = layer.output_shape(shape)
-            except StudyError as error:
-                raise StudyError(f"layer {position} ({layer.key}) {error}") from None
-            yield layer, f"layer-{number}", shape, after
-            shape = after
+        for layer, number, before, after in walk(self.layers, self.shape):
+            yield layer, f"layer-{number}", before, after
 
     @property
     def output_shape(self) -> Shape:
@@ -89,8 +104,12 @@ class Architecture:
         return [after for *_, after in self.walk()][-1]
 
     def slots(self) -> list[Slot]:
-        """Return every parameter."""
-        return [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
+        """Return every parameter; StudyError where two would have one name."""
+        slots = [slot for layer, name, shape, _ in self.walk() for slot in layer.slots(name, shape)]
+        names = [slot.name for slot in slots]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise StudyError(f"two layers would both learn {', '.join(twice)}: put a layer with weights between them")
+        return slots
 
     def still(self, learning: Collection[str]) -> int:
         """Return how many layers, from the first on, make the same of an example all along, if only these slots learn.
@@ -98,10 +117,9 @@ class Architecture:
         None where these layers have no parameters: what they make costs nothing.
         """
         count, has_parameters = 0, False
-        for position, (layer, name, shape, _) in enumerate(self.walk(), start=1):
-            slots = [slot.name for slot in layer.slots(name, shape)]
-            is_random = any(part.is_random for part in parts(layer) if isinstance(part, Layer))
-            if is_random or any(slot in learning for slot in slots):
+        for position, step in enumerate(steps(self.layers, self.shape), start=1):
+            slots = [slot.name for slot in slots_of(step)]
+            if step[0].is_random or any(slot in learning for slot in slots):
                 break
             has_parameters = has_parameters or bool(slots)
             count = position if has_parameters else 0
@@ -141,33 +159,24 @@ class Network:
         self.architecture = architecture
         self.parameters = parameters
         self.batch_size = batch_size
-        self.layers: list[BoundLayer] = []
-        gives_back = is_lent = False
-        self._first = 0  # of the layers that learn: the gradient goes no further back
-        walk = list(architecture.walk())[part]
-        for layer, name, shape, _ in walk:
-            rng = _stream(streams, f"{layer.key}/{name}")
-            place = Place(name, shape, parameters, batch_size, learns, gives_back, is_lent, rng)
-            self.layers.append(layer.bind(place))
-            own = {slot.name for slot in layer.slots(name, shape)}
-            if not gives_back and (own & parameters.learning if learns else own):
-                gives_back, self._first = True, len(self.layers) - 1
-            is_lent = layer.lends
-        self._input = (batch_size, *walk[0][2])
+        chosen = list(steps(architecture.layers, architecture.shape))[part]
+        first, number, shape, _ = chosen[0]
+        own = _streams_of(streams)
+        place = Place(number - first.is_weighted, shape, parameters, batch_size, learns, False, False, own)
+        self.layers = bind_all(architecture.layers[part], place)
+        self._first = next((k for k, step in enumerate(chosen) if is_learned(step, place)), 0)  # back to it, no further
+        self._input = (batch_size, *shape)
         self._loss = architecture.loss.bind(batch_size, architecture.output_shape[0], parameters.values.dtype)
 
     @property
     def nonlinearities(self) -> Sequence[Nonlinearity]:
         """The activations, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Nonlinearity)]
+        return [layer for layer in _within(self.layers) if isinstance(layer, Nonlinearity)]
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Return the outputs for ``x`` (batch, inputs): logits, or what the last layer gives."""
-        x = x.reshape(self._input)
-        for layer in self.layers:
-            x = layer.forward(x, training)
-        self.outputs = x
-        return x
+        self.outputs = through(self.layers, x.reshape(self._input), training)
+        return self.outputs
 
     def loss(self, x: Array, targets: NDArray[Any], training: bool = False) -> float:
         """Return the mean loss of a batch."""
@@ -176,12 +185,23 @@ class Network:
     def differentiate(self, x: Array, targets: NDArray[Any]) -> float:
         """Write the gradient of the mean loss into the parameters' gradient; return the loss."""
         loss, gradient = self._loss.value_and_gradient(self.forward(x, training=True), targets)
-        upstream: Array | None = gradient
-        for layer in reversed(self.layers[self._first :]):
-            assert upstream is not None  # which only the first gives
-            upstream = layer.backward(upstream)
+        back_through(self.layers[self._first :], gradient)
         return loss
 
 
-def _stream(streams: Streams | None, purpose: str) -> Any:
-    return lambda: streams(purpose) if streams else None
+def _within(layers: Sequence[BoundLayer]) -> Iterator[BoundLayer]:
+    for layer in layers:
+        yield layer
+        yield from _within(layer.within)
+
+
+def _streams_of(streams: Streams | None) -> Callable[[str], Generator | None]:
+    """Return what gives each layer a stream of its own, the second that asks for the same purpose another."""
+    asked = Counter[str]()
+
+    def stream(purpose: str) -> Generator | None:
+        asked[purpose] += 1
+        again = f"-{asked[purpose]}" if asked[purpose] > 1 else ""
+        return streams(f"{purpose}{again}") if streams else None
+
+    return stream

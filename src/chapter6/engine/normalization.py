@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.layers import BoundLayer, Layer, Place, Shape, refuse_unless_flat
+from chapter6.engine.layers import BoundLayer, Layer, Place, Shape, as_text, batch_first, batch_last
 from chapter6.engine.parameters import Slot
-from chapter6.registry import Positive, Share
+from chapter6.registry import Positive, Share, StudyError
 
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer, key="batch_normalization"):
-    """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167).
+    """Batch normalization (section 6.3; Ioffe and Szegedy, arXiv:1502.03167), of images per channel.
 
     ``epsilon`` is the book's 10e-7. The running averages start at zero and move by (1 - momentum) a batch; the
     running variance is the biased one of the batch. PyTorch's starts at one, takes the unbiased variance, n / (n - 1)
@@ -26,16 +27,20 @@ class BatchNormalization(Layer, key="batch_normalization"):
 
     def output_shape(self, shape: Shape) -> Shape:
         """The same."""
-        refuse_unless_flat(shape)
+        if len(shape) not in (1, 3):
+            raise StudyError(
+                f"needs a flat input or images of three axes, gets {as_text(shape)}: put flatten before it"
+            )
         return shape
 
     def slots(self, name: str, shape: Shape) -> list[Slot]:
         """Return gamma, which starts at one, and beta, which starts at zero."""
-        return [Slot(f"gains/{name}", shape, 1.0), Slot(f"shifts/{name}", shape)]
+        return [Slot(f"gains/{name}", shape[:1], 1.0), Slot(f"shifts/{name}", shape[:1])]
 
-    def bind(self, place: Place) -> Normalization:
+    def bind(self, place: Place) -> BoundLayer:
         """Return the normalization."""
-        return Normalization(self, place)
+        normalization = Normalization(self, place)
+        return PerChannel(normalization) if len(place.shape) > 1 else normalization
 
 
 class Normalization(BoundLayer):
@@ -52,9 +57,9 @@ class Normalization(BoundLayer):
         zeros, statistics = np.zeros_like(self.gain), place.parameters.statistics
         self.running_mean = statistics.setdefault(f"mean/{place.name}", zeros.copy())
         self.running_variance = statistics.setdefault(f"variance/{place.name}", zeros.copy())
-        self._normalized = place.buffer()
-        self._output = place.buffer()
-        self._ones = np.ones(place.batch_size, place.dtype)
+        self._normalized = _rows(place.buffer())
+        self._output = _rows(place.buffer())
+        self._ones = np.ones(len(self._output), place.dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Normalize, scale and shift; in training also update the running averages."""
@@ -97,3 +102,33 @@ class Normalization(BoundLayer):
         for running, current in ((self.running_mean, mean), (self.running_variance, variance)):
             running *= self._kind.momentum
             running += (1 - self._kind.momentum) * current
+
+
+class PerChannel(BoundLayer):
+    """A normalization of images: each position of each image is an example of its channels."""
+
+    def __init__(self, normalization: Normalization) -> None:
+        self._normalization = normalization
+
+    @property
+    def within(self) -> Sequence[BoundLayer]:
+        """The normalization of the channels."""
+        return (self._normalization,)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Normalize every channel."""
+        return _images(self._normalization.forward(_rows(x), training), x.shape)
+
+    def backward(self, gradient: Array) -> Array:
+        """Return the gradient of the training pass's images."""
+        return _images(self._normalization.backward(_rows(gradient)), gradient.shape)
+
+
+def _rows(x: Array) -> Array:
+    """Return images as (positions, channels), channels outermost in memory; flat examples as they are."""
+    return batch_last(x).reshape(x.shape[1], -1).T if x.ndim > 2 else x
+
+
+def _images(rows: Array, shape: Shape) -> Array:
+    """Return the images that were made rows."""
+    return batch_first(rows.T.reshape(*shape[1:], shape[0]))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.examples import Batches, Examples, draw_indices
+from chapter6.engine.examples import Examples, draw_indices
 from chapter6.engine.losses import log_softmax
 from chapter6.engine.network import Architecture, Network
 from chapter6.engine.parameters import Parameters, Weights, joined
@@ -120,8 +120,9 @@ class NetworkProblem(Classifier):
         What the first ``still`` layers make of each image is computed once, where images are seen more than once.
         """
         train = self.splits["train"]
-        self._still = still if indices.size > len(train) else 0
-        self.batches = Batches(self._after_still(train) if self._still else train, indices, self.dtype)
+        self._still = still if indices.size > len(train) and not train.augmented else 0
+        rng = streams("augmentation") if streams else None
+        self.batches = (self._after_still(train) if self._still else train).batches(indices, self.dtype, rng)
         part = slice(self._still, None)
         self._network = Network(self.architecture, self.parameters, indices.shape[1], streams, part=part)
 
@@ -161,6 +162,8 @@ class NetworkProblem(Classifier):
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss (without penalty) and accuracy, a share, over a whole split."""
         examples = self.splits[split]
+        if examples.views:
+            return evaluate_mean((self,), examples, self.dtype)
         loss, correct = 0.0, 0
         for images, labels in examples.chunks(EVALUATION_CHUNK, self.dtype):
             network = self.evaluator(len(images))
@@ -261,11 +264,17 @@ class EnsembleProblem(Classifier):
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Return mean loss and accuracy of the averaged probabilities."""
-        examples = self.splits[split]
-        loss, correct = 0.0, 0
-        for images, labels in examples.chunks(EVALUATION_CHUNK, self.values.dtype):
-            outputs = [log_softmax(member.evaluator(len(images)).forward(images)) for member in self.members]
-            mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
-            loss -= float(mean[np.arange(len(labels)), labels].sum())
-            correct += int((mean.argmax(axis=1) == labels).sum())
-        return loss / len(examples), correct / len(examples)
+        return evaluate_mean(self.members, self.splits[split], self.values.dtype)
+
+
+def evaluate_mean(members: Sequence[NetworkProblem], examples: Examples, dtype: DTypeLike) -> tuple[float, float]:
+    """Return mean loss and accuracy of probabilities that are averaged over networks and views."""
+    loss, correct = 0.0, 0
+    seen = [each.chunks(EVALUATION_CHUNK, dtype) for each in examples.views or (examples,)]
+    for views in zip(*seen, strict=True):
+        labels = views[0][1]
+        outputs = [log_softmax(m.evaluator(len(labels)).forward(images)) for images, _ in views for m in members]
+        mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
+        loss -= float(mean[np.arange(len(labels)), labels].sum())
+        correct += int((mean.argmax(axis=1) == labels).sum())
+    return loss / len(examples), correct / len(examples)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
+from chapter6.engine import convolutions, maxout, pooling, residuals  # noqa: F401 (their layers join the family)
 from chapter6.engine.data import Data, Images
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss, SoftmaxCrossEntropy
@@ -27,6 +28,8 @@ from chapter6.engine.stages import ALL, Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import Count, Index, StudyError, build, plain
 from chapter6.settings import assigned, flatten, key_among
+
+HELD_BY = (("validation", "data.validation"), ("noisy", "data.input_noise"))  # what a split is there by
 
 
 @dataclass(frozen=True)
@@ -176,16 +179,11 @@ class Run:
 
     def within(self, images: int, most_steps: int | None = None, most_examples: int | None = None) -> Run:
         """Return the run capped by a budget, with every open number closed: ``images`` is how many there are."""
-        data, examples = self.data, 0
-        if isinstance(data, Images):
-            if data.examples is not None and data.examples > images:
-                raise StudyError(f"data.examples: there are {images} training images, not {data.examples}")
-            data = replace(data, examples=min(data.examples or images, most_examples or images))
-            examples = data.trained_on
-            for stage in self.stages:
-                if stage.sampling == "epochs" and stage.batch_size > examples:
-                    raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")
-        stages = tuple(stage.within(most_steps, examples) for stage in self.stages)
+        data = self.data.within(images, most_examples) if self.data else None
+        examples = data.size if data else None
+        for stage in self.stages:
+            _check_epochs(stage, examples)
+        stages = tuple(stage.within(most_steps, examples or 0) for stage in self.stages)
         total = sum(stage.updates for stage in stages)
         record = tuple(replace(r, at=tuple(s for at in r.at for s in at.within(total))) for r in self.record)
         return replace(self, data=data, stages=stages, record=record)
@@ -195,21 +193,26 @@ class Run:
             raise StudyError("data: a network needs data")
         try:
             outputs = self.architecture.output_shape
+            self.architecture.slots()
         except StudyError as error:
             raise StudyError(f"network: {error}") from None
-        if self.data.classes and outputs != (self.data.classes,):
+        if self.data.outputs and outputs != (self.data.outputs,):
             given = " x ".join(map(str, outputs))
             raise StudyError(
-                f"network: the last layer gives {given} outputs, and the data have {self.data.classes} classes"
+                f"network: the last layer gives {given} outputs, and the data have {self.data.outputs} classes"
             )
+        if self.data.mixes and not self.loss.takes_distributions:
+            raise StudyError(f"data.augmentations: {self.loss.key} takes labels alone, and mixup gives distributions")
         slots = [slot.name for slot in self.architecture.slots()]
         for stage in self.stages:
             stage.learning(slots)
-            if stage.steps != 0 and not self.data.classes:
+            if stage.steps != 0 and not self.data.outputs:
                 raise StudyError("noise has no labels to learn: steps must be 0")
             if stage.stopping and (not self.data.holds_out or self.members > 1):
                 raise StudyError("early stopping needs data.validation above 0, and one member")
-            if stage.batch_size < 2 and any(isinstance(layer, BatchNormalization) for layer in self.network):
+            if stage.batch_size < 2 and any(
+                isinstance(layer, BatchNormalization) for layer, *_ in self.architecture.walk()
+            ):
                 raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
 
     def _check_start(self, start: StartsFrom, run: Run) -> None:
@@ -224,7 +227,17 @@ class Run:
         subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
         if not issubclass(subject, measurement.subject):
             raise StudyError(f"measurement {measurement.key!r} does not fit what the run trains")
-        if self.data and not self.data.classes and any("accuracy" in metric for metric in measurement.metrics):
+        if self.data and not self.data.outputs and any("accuracy" in metric for metric in measurement.metrics):
             raise StudyError(f"measurement {measurement.key!r} needs labels, and the data have none")
-        if "validation" in measurement.splits_read and not (self.data and self.data.holds_out):
-            raise StudyError("validation data are read, but none are held out: data.validation is 0")
+        for split, key in HELD_BY:
+            if split in measurement.splits_read and not (self.data and split in self.data.splits_held):
+                raise StudyError(f"{split} data are read, but there are none: {key} is 0")
+
+
+def _check_epochs(stage: Stage, examples: int | None) -> None:
+    if stage.sampling == "replacement" and stage.epochs is None:
+        return
+    if examples is None:
+        raise StudyError("epochs need the number of images: say data.examples or data.per_class")
+    if stage.sampling == "epochs" and stage.batch_size > examples:
+        raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")

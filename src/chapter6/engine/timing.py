@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Literal
 
-from chapter6.engine.examples import Dataset
+from chapter6.engine.data import Dataset
 from chapter6.engine.execution import problem_of
 from chapter6.engine.problems import Classifier
 from chapter6.engine.run import Run

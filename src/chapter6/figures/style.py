@@ -25,7 +25,13 @@ BLACK, GREY, ORANGE, SKY = "#000000", "#7f7f7f", "#e69f00", "#56b4e9"
 GREEN, BLUE, VERMILION, PURPLE = "#009e73", "#0072b2", "#d55e00", "#cc79a7"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-SPLIT_DASHES: dict[str, Any] = {"batch": "-", "train": "-", "validation": (0, (5, 2)), "test": (0, (5, 2))}
+SPLIT_DASHES: dict[str, Any] = {
+    "batch": "-",
+    "train": "-",
+    "validation": (0, (5, 2)),
+    "test": (0, (5, 2)),
+    "noisy": (0, (2, 2)),
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,13 @@ _ALIASES = {
 
 ABSCISSAE = {"rate": "learning rate, times the default"}
 SYMBOLS = {"optimizer.learning_rate": "η", "penalties.l2.strength": "decay"}
-SPLIT_NAMES = {"batch": "mini-batch", "train": "training", "validation": "validation", "test": "test"}
+SPLIT_NAMES = {
+    "batch": "mini-batch",
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    "noisy": "noisy test",
+}
 
 
 def axis_name(parameter: str) -> str:

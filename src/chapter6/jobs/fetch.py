@@ -1,13 +1,14 @@
-"""Fetch MNIST into a directory of arrays."""
+"""Fetch a data set into a directory of arrays."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import re
 from pathlib import Path
 
-from chapter6.data.mnist import PARTS
+from chapter6.data.sets import MNIST, ImageFiles
+from chapter6.registry import build
 from chapter6.terminal import LogLines
 
 
@@ -30,37 +31,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of files already fetched, '' for none (default: $CHAPTER6_CACHE or the user's cache)",
     )
     parser.add_argument(
-        "--checksum",
-        type=_checksum,
-        action="append",
-        dest="checksums",
-        default=[],
-        metavar="NAME=SHA256",
-        help=f"of an uncompressed file that is not the original, NAME being one of {', '.join(PARTS)}",
+        "--set",
+        type=_image_files,
+        default=MNIST,
+        dest="wanted",
+        metavar="JSON",
+        help="four IDX files and what they hold: name, files, checksums, shape, classes, sizes (default: MNIST)",
     )
     parser.add_argument("--log", type=Path, help="file that keeps the messages; the progress bar stays on the terminal")
 
 
 def run(args: argparse.Namespace) -> None:
     """Fetch what the options ask for. Raises DataError."""
-    from chapter6.data.fetching import CHECKSUMS, DEFAULT_MIRRORS, cache_folder, fetch
+    from chapter6.data.fetching import DEFAULT_MIRRORS, cache_folder, fetch
 
     if args.log:
         kept = logging.FileHandler(args.log, mode="w", encoding="utf-8")
         kept.setFormatter(LogLines())
         logging.getLogger().addHandler(kept)
-    fetch(
-        args.directory,
-        mirrors=args.mirrors or DEFAULT_MIRRORS,
-        cache=cache_folder(args.cache),
-        checksums=CHECKSUMS | dict(args.checksums),
-    )
+    fetch(args.directory, mirrors=args.mirrors or DEFAULT_MIRRORS, cache=cache_folder(args.cache), wanted=args.wanted)
 
 
-def _checksum(text: str) -> tuple[str, str]:
-    name, _, digits = text.partition("=")
-    if name not in PARTS or not re.fullmatch("[0-9a-fA-F]{64}", digits):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not NAME=SHA256 with 64 hexadecimal digits and NAME one of {', '.join(PARTS)}"
-        )
-    return name, digits.lower()
+def _image_files(text: str) -> ImageFiles:
+    try:
+        return build(ImageFiles, json.loads(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON ({error})") from None

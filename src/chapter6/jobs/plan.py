@@ -144,7 +144,7 @@ def _reading_seconds(measurement: Measurement, run: Run, rate: float) -> float:
     if isinstance(measurement, BatchLoss):
         return run.stages[-1].batch_size * sum(_weights(run)) / rate if measurement.after_update else 0.0
     if isinstance(measurement, Evaluation) and isinstance(run.data, Images):
-        examples = sum(10_000 if split == "test" else run.data.examples or 0 for split in measurement.splits)
+        examples = sum(10_000 if split == "test" else run.data.size or 0 for split in measurement.splits)
         return examples * _example_seconds(run, rate)
     return 0.02
 

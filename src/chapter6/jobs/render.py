@@ -209,7 +209,7 @@ def _facts(study: Study, outputs: Sequence[_Outputs], words: Strings) -> tuple[t
         records=[vars(record) for output in outputs for record in output.records],
         trials=sum(len(output.trials) for output in outputs),
         commit=commit(),
-        mnist=json_or_none(Path(config.data.directory) / "digest.json"),
+        dataset=json_or_none(Path(config.data.directory) / "digest.json"),
     )
     asked = (
         (text["preset"], config.preset),

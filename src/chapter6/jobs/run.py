@@ -9,12 +9,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from chapter6.data.mnist import load
 from chapter6.engine.execution import execute
 from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Outcome
 from chapter6.jobs.common import add_study_argument, experiment_of, study_of
+from chapter6.jobs.datasets import load
 from chapter6.registry import StudyError
 from chapter6.study.drafts import assign, drafts
 from chapter6.study.loading import resolve_variant

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
 from chapter6.engine.execution import execute
 from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Curve, Outcome
 from chapter6.files import write_json
+from chapter6.jobs.datasets import Dataset, load
 from chapter6.metrics import diverged_score
 from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.spaces import Points

@@ -223,7 +223,7 @@ class Gathering:
     def _data(self, record: RunRecord) -> Data | None:
         config = self.study.config.data
         profile = {f"{split} examples": size for split, size in vars(config.sizes).items()}
-        return Data("MNIST", record.data, config.directory, profile) if record.data else None
+        return Data(config.name, record.data, config.directory, profile) if record.data else None
 
     def _params(self, variant: Variant) -> dict[str, Any]:
         axes = {f"axis.{level.axis}": level.value for level in variant.levels}

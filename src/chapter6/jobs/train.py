@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from chapter6.data.mnist import Dataset, load
 from chapter6.engine.execution import execute
 from chapter6.engine.run import Run
 from chapter6.engine.streams import Streams
 from chapter6.files import write_json
+from chapter6.jobs.datasets import Dataset, load
 from chapter6.jobs.stream import streaming
 from chapter6.registry import plain
 from chapter6.study.orders import Trained, TrainingOrder, read_order

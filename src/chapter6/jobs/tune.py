@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from chapter6.data.mnist import load
 from chapter6.engine.execution import execute, start_of
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Outcome
 from chapter6.files import write_json
+from chapter6.jobs.datasets import load
 from chapter6.registry import plain
 from chapter6.study.orders import TuningOrder, read_order
 from chapter6.study.tunings import Candidate, Tuned

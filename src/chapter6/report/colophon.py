@@ -19,12 +19,12 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: records of runs, a number of trials of searches, the commit, and MNIST as stored."""
+    """What was made: records of runs, a number of trials of searches, the commit, and the data set as stored."""
 
     records: Sequence[Record]
     trials: int = 0
     commit: str = ""
-    mnist: Record | None = None
+    dataset: Record | None = None
 
 
 def facts(made: Made, asked: Sequence[Fact], text: Strings) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
@@ -53,9 +53,10 @@ def _study_facts(made: Made, text: Strings) -> list[Fact]:
 
 def _data_facts(made: Made, text: Strings) -> list[Fact]:
     used = sorted({record["data"] for record in made.records if record.get("data")})
-    found = [(text["mnist"], digest) for digest in used]
-    if made.mnist and made.mnist["digest"] in used:
-        found += [(f"{name}, SHA-256", file["sha256"]) for name, file in made.mnist["files"].items()]
+    name = (made.dataset or {}).get("name", text["data"])
+    found = [(text["digest"].format(name=name), digest) for digest in used]
+    if made.dataset and made.dataset["digest"] in used:
+        found += [(f"{part}, SHA-256", file["sha256"]) for part, file in made.dataset["files"].items()]
     return found
 
 

@@ -15,8 +15,13 @@ from chapter6.settings import flatten
 MOST_ROWS = 24  # with more variants, the axes and levels are shown in their place
 
 NEUTRAL = {  # values that change nothing and are not worth a line
+    "data.augmentations": [],
+    "data.classes": [],
+    "data.input_noise": 0,
+    "data.transforms": [],
     "data.validation": 0,
     "dtype": "float32",
+    "data.wrong_labels": 0,
     "frozen": [],
     "learns": ["*"],
     "loss": "softmax_cross_entropy",

@@ -8,7 +8,7 @@ loss therefore changes the digest of no run that does not use it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -20,8 +20,16 @@ import chapter6
 from chapter6.registry import Family, parts
 
 ROOT = Path(chapter6.__file__).parent
-PACKAGES = ("chapter6.engine", "chapter6.search", "chapter6.data.mnist", "chapter6.registry", "chapter6.settings")
-TRAINING = ("chapter6.engine.execution.execute", "chapter6.data.mnist.load")
+PACKAGES = (
+    *("chapter6.engine", "chapter6.search", "chapter6.data", "chapter6.jobs.datasets"),
+    *("chapter6.registry", "chapter6.settings"),
+)
+TRAINING = ("chapter6.engine.execution.execute", "chapter6.data.storage.load")
+AT_WORK = {  # what declarations are carried out by, called by their keys
+    "chapter6.engine.transforms": "chapter6.data.transforms",
+    "chapter6.engine.augmentations": "chapter6.data.augmentation",
+}
+PREPARING = "chapter6.jobs.datasets.Dataset"
 
 
 @cache
@@ -39,7 +47,14 @@ def _is_source(path: Path) -> bool:
 
 def training_digest(*values: Any) -> str:
     """Return the digest of all code that can change the numbers of runs: ``values`` are trees of their parts."""
-    return digest_of(*TRAINING, *sorted({_name(type(part)) for value in values for part in parts(value)}))
+    used = {type(part) for value in values for part in parts(value)}
+    return digest_of(*TRAINING, *sorted(map(_name, used)), *sorted(root for cls in used for root in _at_work(cls)))
+
+
+def _at_work(cls: type) -> Iterator[str]:
+    """Yield the names of what carries a declaration out, where that is not its own class."""
+    if cls.__module__ in AT_WORK:
+        yield from (PREPARING, f"{AT_WORK[cls.__module__]}.{getattr(cls, 'key', cls.__name__.lower())}")
 
 
 def search_digest(*values: Any) -> str:

@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 from chapter6.analysis.checks import Check
 from chapter6.analysis.quantities import Target
 from chapter6.engine.activations import Activation
-from chapter6.engine.data import Data
+from chapter6.engine.augmentations import Augmentation, Views
+from chapter6.engine.data import Data, ImageSet
 from chapter6.engine.initializers import Initializer
 from chapter6.engine.layers import Layer
 from chapter6.engine.losses import Loss
@@ -26,6 +27,7 @@ from chapter6.engine.penalties import Penalty
 from chapter6.engine.run import Record, Run, Schedule, StartsFrom
 from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.surfaces import Surface
+from chapter6.engine.transforms import Transform
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Family, plain
 from chapter6.search.searches import Replay
@@ -38,6 +40,8 @@ from chapter6.study.schema import model_of
 
 FAMILIES: dict[str, type[Family]] = {
     "Data (`data`)": Data,
+    "Transforms (`data.transforms[]`)": Transform,
+    "Augmentations (`data.augmentations[]`)": Augmentation,
     "Layers (`network[]`)": Layer,
     "Initial weights (`initializer`)": Initializer,
     "Losses (`loss`)": Loss,
@@ -62,6 +66,8 @@ MODELS: dict[str, Any] = {
     "A run: `stages[]`, or, where there is one, the same keys in the run itself": Stage,
     "A run: `network` in its short form": Perceptron,
     "A run: `starts_from`": StartsFrom,
+    "A run: `data.views`": Views,
+    "A run: `data.source`, filled in": ImageSet,
     "A run: `record[]`": Record,
     "A run: `record[].at`": Schedule,
     "A run: `steps_down`": StepsDown,

@@ -197,7 +197,7 @@ def resolve_variant(
     """
     place, own = f"{place}: variant {draft.name!r}", parse(OwnSpec, draft.own, f"{place}: variant {draft.name!r}")
     replicates = own.replicates or spec.replicates or config.replicates
-    taken = resolve(draft.of_run, place)
+    taken = resolve(draft.of_run, place, config.data.images)
     with _placed(place):
         is_trained = is_source and not own.strategy and not own.replay
         search = None if is_trained else _search(own, spec, config, taken.run)
@@ -289,7 +289,7 @@ def _linked_tuning(tuning: Tuning, variants: Mapping[str, Variant], place: str) 
 def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
     """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
     here = f"{place}: tuning of {draft.name!r}"
-    run = resolve(draft.of_run, here).run
+    run = resolve(draft.of_run, here, config.data.images).run
     variant = resolve_variant(draft, spec, config, here)
     with _placed(here):
         key = _number_of(run, tuning.parameter, "parameter")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from chapter6.engine.data import Data, Images
+from chapter6.engine.data import Data, Images, ImageSet
 from chapter6.engine.layers import Layer
 from chapter6.engine.network import Perceptron
 from chapter6.engine.run import Run
@@ -21,12 +21,15 @@ Way = tuple[str | int, ...]  # through settings, positions in lists included
 DEFAULT_RECORD = ({"measure": "batch_loss", "at": {}}, {"measure": "evaluation"})
 
 
-def resolve(settings: Mapping[str, Any], place: str) -> Taken:
-    """Return the run that ``settings`` describe, its open numbers still open; ``place`` is what messages name."""
+def resolve(settings: Mapping[str, Any], place: str, images: ImageSet | None = None) -> Taken:
+    """Return the run that ``settings`` describe, its open numbers still open; ``place`` is what messages name.
+
+    ``images`` are those of the study, MNIST's if None.
+    """
     takes: dict[Way, str] = {}
     given = _without_references(settings, takes)
     renamed = {} if "stages" in settings else {"stages.0.": ""}
-    run = parse(Run, _expanded(given, place), place, renamed)
+    run = parse(Run, _expanded(given, place, images or ImageSet()), place, renamed)
     keys = {way: _dotted(plain(run), way, place) for way in takes}
     return Taken(run, {key_among(run.settings, keys[way], place): reference for way, reference in takes.items()})
 
@@ -63,7 +66,7 @@ def _dotted(part: Any, way: Way, place: str) -> str:
     return ".".join(names)
 
 
-def _expanded(settings: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _expanded(settings: Mapping[str, Any], place: str, images: ImageSet) -> dict[str, Any]:
     """Return the settings with their short forms written out; what is no short form stays for the schema to refuse."""
     _check_keys(settings, place)
     full: dict[str, Any] = {"record": DEFAULT_RECORD, **settings}
@@ -75,8 +78,9 @@ def _expanded(settings: Mapping[str, Any], place: str) -> dict[str, Any]:
     network = full.get("network")
     if full.get("surface") is not None and not network:
         full.setdefault("data", None)
+    full["data"] = _with_source(full.get("data", {}), images, place)
     if isinstance(network, Mapping):
-        full["network"] = plain(_perceptron(network, full.get("data", {}), place))
+        full["network"] = plain(_perceptron(network, full["data"], place))
     if isinstance(start := full.get("starts_from"), str):
         full["starts_from"] = {"variant": start}
     if isinstance(full["record"], list | tuple):
@@ -91,14 +95,26 @@ def _check_keys(settings: Mapping[str, Any], place: str) -> None:
         raise StudyError("\n".join(f"{place}: {key}: unknown key; choose from {sorted(known)}" for key in strange))
 
 
+def _with_source(data: Any, images: ImageSet, place: str) -> Any:
+    """Return the settings of data; what is known of images is filled in, which a run's author does not write."""
+    written = {"kind": data} if isinstance(data, str) else data
+    if not isinstance(written, Mapping) or written.get("kind", Images.key) != Images.key:
+        return data
+    if "source" in written:
+        raise StudyError(f"{place}: data.source: unknown key; the study's images are described in config/config.yaml")
+    return {"kind": Images.key, **written, "source": plain(images)}
+
+
 def _perceptron(network: Mapping[str, Any], data: Any, place: str) -> tuple[Layer, ...]:
     """Return the layers that the short form of a network stands for."""
     if data is None:
         raise StudyError(f"{place}: data: a network needs data")
-    if isinstance(data, Mapping):
-        data = {"kind": Images.key, **data}
-    shape = parse(Data, data, place, {"": "data."}).shape
-    return parse(Perceptron, network, place, {"": "network."}).layers(shape)
+    found = parse(Data, data, place, {"": "data."})
+    short = parse(Perceptron, network, place, {"": "network."})
+    try:
+        return short.layers(found.shape, found.outputs)
+    except StudyError as error:
+        raise StudyError(f"{place}: network.{error}") from None
 
 
 def _expanded_record(record: Any) -> Any:
@@ -113,6 +129,10 @@ def _expanded_record(record: Any) -> Any:
 def written(run: Run) -> dict[str, Any]:
     """Return a run in the short forms that an author would write: what readers are shown."""
     settings: dict[str, Any] = plain(run.alone)
+    if isinstance(run.data, Images):
+        del settings["data"]["source"]
+        if not any(augmentation.warps for augmentation in run.data.augmentations):
+            del settings["data"]["copies"]
     if len(run.stages) == 1:
         settings |= {key: value for key, value in settings.pop("stages")[0].items() if key != "name"}
     short = Perceptron.of(run.network, run.data.shape) if run.data else None

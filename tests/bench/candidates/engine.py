@@ -24,7 +24,7 @@ from bench.work import (
     Task,
     read_data,
 )
-from chapter6.data.mnist import Dataset
+from chapter6.data.storage import Dataset
 from chapter6.engine.data import Images
 from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute

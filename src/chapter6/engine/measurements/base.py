@@ -20,7 +20,7 @@ from chapter6.registry import Family
 
 Reading = tuple[str, str, float | Array]
 Reader = Callable[[], Iterator[Reading]]
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "noisy"]
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class Watched(Layer, abstract=True):
     key = property(lambda self: self.layer.key)
     is_weighted = property(lambda self: self.layer.is_weighted)
     lends = property(lambda self: self.layer.lends)
+    within = property(lambda self: self.layer.within)
 
     def output_shape(self, shape: Shape) -> Shape:
         return self.layer.output_shape(shape)

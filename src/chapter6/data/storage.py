@@ -1,11 +1,11 @@
-"""MNIST as the study uses it: four memory-mapped arrays and a digest in one directory."""
+"""A data set as the study uses it: four memory-mapped arrays and a digest in one directory."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,47 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chapter6.data import idx
+from chapter6.data.sets import AXES, MNIST, DataError, ImageFiles
 from chapter6.files import replacing, write_json
-from chapter6.registry import StudyError
 
 DIGEST = "digest.json"
-SIDE = 28
-CLASSES = 10
 LONG_AGO = 10**9  # seconds, in 2001: before any file that is written otherwise
-
-
-class DataError(StudyError):
-    """MNIST cannot be had, or is not what it should be."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the four files of MNIST: its customary name, the axes of its array, the SHA-256 of its bytes."""
-
-    file: str
-    axes: int
-    checksum: str
-
-
-PARTS = {
-    "train-images": Part(
-        "train-images-idx3-ubyte", 3, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-    ),
-    "train-labels": Part(
-        "train-labels-idx1-ubyte", 1, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-    ),
-    "test-images": Part(
-        "t10k-images-idx3-ubyte", 3, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-    ),
-    "test-labels": Part(
-        "t10k-labels-idx1-ubyte", 1, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-    ),
-}
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images (uint8, n x 784) and labels (uint8, n) on disk; `digest` identifies all four arrays."""
+    """Images (uint8, n x pixels) and labels (uint8, n) on disk; `digest` identifies all four arrays."""
 
     train_images: NDArray[np.uint8]
     train_labels: NDArray[np.uint8]
@@ -68,28 +37,28 @@ def load(directory: Path) -> Dataset:
     """Memory-map what `store` wrote. Raises DataError if anything is missing, damaged or replaced."""
     try:
         record = json.loads((directory / DIGEST).read_text(encoding="utf-8"))
-        arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in PARTS}
+        arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in AXES}
         for name, array in arrays.items():
             if array.dtype != np.uint8 or list(array.shape) != record["files"][name]["shape"]:
                 raise ValueError(f"{name}.npy is not the array that {DIGEST} describes")
             _check_unchanged(directory / f"{name}.npy", record["files"][name].get("stored"))
         return Dataset(**{name.replace("-", "_"): array for name, array in arrays.items()}, digest=record["digest"])
     except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
-        advice = f"fetch it again: chapter6 fetch --directory {directory}"
-        raise DataError(f"No complete MNIST in {directory} ({error}); {advice}") from error
+        advice = "fetch it again: snakemake --cores 1 --forcerun mnist"
+        raise DataError(f"No complete data set in {directory} ({error}); {advice}") from error
 
 
-def store(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Write four IDX files as .npy arrays and, last, their digest. Raises DataError if they do not match."""
-    arrays = {name: idx.parse(files[name], part.axes) for name, part in PARTS.items()}
+def store(directory: Path, files: Mapping[str, bytes], wanted: ImageFiles = MNIST) -> None:
+    """Write four IDX files as .npy arrays and, last, their digest. Raises DataError if they are not as ``wanted``."""
+    arrays = {name: idx.parse(files[name], axes) for name, axes in AXES.items()}
     for split in ("train", "test"):
-        _check_pair(split, arrays[f"{split}-images"], arrays[f"{split}-labels"])
+        _check_pair(split, arrays[f"{split}-images"], arrays[f"{split}-labels"], wanted)
     flat = {name: array.reshape(len(array), -1) if array.ndim > 1 else array for name, array in arrays.items()}
     described: dict[str, dict[str, Any]] = {
         name: {"sha256": sha256(files[name]), "shape": list(array.shape)} for name, array in flat.items()
     }
     lines = "".join(f"{name} {entry['sha256']}\n" for name, entry in described.items())
-    record = {"digest": sha256(lines.encode()), "files": described}
+    record = {"name": wanted.name, "digest": sha256(lines.encode()), "files": described}
 
     (directory / DIGEST).unlink(missing_ok=True)
     for name, array in flat.items():
@@ -139,10 +108,16 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check_pair(split: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
-    if images.shape[1:] != (SIDE, SIDE):
-        raise DataError(f"{split}-images: images of {images.shape[1:]} pixels instead of {(SIDE, SIDE)}")
+def _check_pair(split: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], wanted: ImageFiles) -> None:
+    if images.shape[1:] != wanted.shape:
+        raise DataError(f"{split}-images: images of {_by(images.shape[1:])} pixels instead of {_by(wanted.shape)}")
     if len(images) != len(labels):
         raise DataError(f"{split}: wrong count, {len(images)} images but {len(labels)} labels")
-    if len(labels) and labels.max() >= CLASSES:
-        raise DataError(f"{split}-labels: label {labels.max()}, and classes go from 0 to {CLASSES - 1}")
+    if len(images) != wanted.sizes.get(split, len(images)):
+        raise DataError(f"{split}-images: {len(images)} images, and data.sizes.{split} says {wanted.sizes[split]}")
+    if len(labels) and labels.max() >= wanted.classes:
+        raise DataError(f"{split}-labels: label {labels.max()}, and classes go from 0 to {wanted.classes - 1}")
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))

@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from chapter6.data import idx
-from chapter6.data.mnist import PARTS, DataError, load, store
+from chapter6.data.sets import AXES, MNIST, DataError
+from chapter6.data.storage import load, store
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def test_load_maps_what_store_wrote(stored, originals):
     data = load(stored)
     assert data.train_images.shape == (1000, 784)
     assert data.test_images.shape == (300, 784)
-    for name in PARTS:
+    for name in AXES:
         array = getattr(data, name.replace("-", "_"))
         assert isinstance(array, np.memmap)
         assert array.dtype == np.uint8
@@ -36,7 +38,7 @@ def test_the_digest_follows_from_the_four_files(stored, checksums):
     record = json.loads((stored / "digest.json").read_text())
     assert {name: entry["sha256"] for name, entry in record["files"].items()} == checksums
     assert record["files"]["train-images"]["shape"] == [1000, 784]
-    lines = "".join(f"{name} {checksums[name]}\n" for name in PARTS)
+    lines = "".join(f"{name} {checksums[name]}\n" for name in AXES)
     assert load(stored).digest == record["digest"] == hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -63,12 +65,12 @@ def test_storing_twice_writes_the_same_bytes(stored, originals):
 )
 def test_an_incomplete_directory_is_one_clear_error(stored, damage):
     damage(stored)
-    with pytest.raises(DataError, match=r"No complete MNIST in .*mnist.*chapter6 fetch --directory"):
+    with pytest.raises(DataError, match=r"No complete data set in .*mnist.*--forcerun mnist"):
         load(stored)
 
 
 def test_a_missing_directory_is_one_clear_error(tmp_path):
-    with pytest.raises(DataError, match="No complete MNIST"):
+    with pytest.raises(DataError, match="No complete data set"):
         load(tmp_path / "nowhere")
 
 
@@ -81,13 +83,13 @@ def test_images_and_labels_must_be_as_many(tmp_path, originals):
 
 def test_images_must_have_28_by_28_pixels(tmp_path, originals):
     images = idx.build(np.zeros((300, 8, 8), np.uint8))
-    with pytest.raises(DataError, match=r"test-images: images of \(8, 8\) pixels"):
+    with pytest.raises(DataError, match="test-images: images of 8 x 8 pixels instead of 28 x 28"):
         store(tmp_path, originals | {"test-images": images})
 
 
 def test_loading_needs_no_download_library():
     code = (
-        "import sys, chapter6.data.mnist, chapter6.jobs.fetch\n"
+        "import sys, chapter6.data.storage, chapter6.jobs.fetch\n"
         "print({'requests', 'tqdm', 'pooch', 'platformdirs', 'pandas', 'mlflow'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -100,10 +102,10 @@ def replace_by_another(folder, name="train-images.npy"):
     np.save(folder / name, array[::-1].copy())
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", AXES)
 def test_an_array_that_was_replaced_by_another_is_named_and_not_used(stored, part):
     replace_by_another(stored, f"{part}.npy")
-    with pytest.raises(DataError, match=rf"{part}\.npy has another content.*chapter6 fetch --directory .*mnist"):
+    with pytest.raises(DataError, match=rf"{part}\.npy has another content.*--forcerun mnist"):
         load(stored)
 
 
@@ -171,8 +173,23 @@ def test_what_an_older_version_stored_is_to_be_fetched_again(stored):
     for entry in record["files"].values():
         del entry["stored"]
     (stored / "digest.json").write_text(json.dumps(record))
-    with pytest.raises(DataError, match=r"older version wrote digest\.json.*chapter6 fetch --directory"):
+    with pytest.raises(DataError, match=r"older version wrote digest\.json.*--forcerun mnist"):
         load(stored)
+
+
+def test_as_many_images_as_are_stated(tmp_path, originals):
+    with pytest.raises(DataError, match=r"test-images: 300 images, and data\.sizes\.test says 10000"):
+        store(tmp_path, originals, replace(MNIST, sizes={"train": 1000, "test": 10000}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_shape_and_other_classes_are_as_welcome(tmp_path):
+    files = {f"{split}-images": idx.build(np.zeros((9, 3, 2), np.uint8)) for split in ("train", "test")}
+    files |= {f"{split}-labels": idx.build(np.arange(9, dtype=np.uint8) + 4) for split in ("train", "test")}
+    store(tmp_path, files, replace(MNIST, shape=(3, 2), classes=13))
+    assert load(tmp_path).train_images.shape == (9, 6)
+    with pytest.raises(DataError, match="train-labels: label 12, and classes go from 0 to 11"):
+        store(tmp_path, files, replace(MNIST, shape=(3, 2), classes=12))
 
 
 def test_labels_are_digits(tmp_path, originals):

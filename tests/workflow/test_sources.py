@@ -13,7 +13,7 @@ BEFORE = {"tabulate": [], "judge": ["tabulate"], "draw": ["tabulate"]}
 BEFORE |= {name: ["tabulate", "judge", "draw"] for name in ("page", "track_experiment")}
 # What is to be done stands in the jobs' orders, and training watches the code that its runs use.
 ELSEWHERE = ["registry.py", "files.py", "jobs/common.py", "sharing/contents.py", "tracking/stores.py"]
-ELSEWHERE += ["engine/*", "data/*", "search/*"]
+ELSEWHERE += ["engine/*", "engine/*/*", "data/*", "search/*"]
 ELSEWHERE += [
     f"study/{name}.py" for name in ("plan", "paths", "loading", "drafts", "spec", "schema", "reading", "taken", "code")
 ]

@@ -11,6 +11,7 @@ rule tabulate:
                 "analysis/tables.py",
                 "intervals.py",
                 "metrics.py",
+                "settings.py",
                 "words.py",
                 "study/gathering.py",
                 "study/results.py",

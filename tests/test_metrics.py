@@ -47,7 +47,7 @@ def test_scale_and_bounds_of_a_metric_agree(metric):
 
 def test_a_divergence_counts_as_chance_as_the_worst_or_as_nothing():
     known = {key: metric.diverged for key, metric in METRICS.items() if not math.isnan(metric.diverged)}
-    assert known == {"accuracy": 0.1, "pruned_accuracy": 0.1, "loss": math.inf}
+    assert known == {"accuracy": 0.1, "pruned_accuracy": 0.1, "earlier_accuracy": 0.1, "loss": math.inf}
     assert (diverged_score("accuracy"), diverged_score("best/accuracy")) == (CHANCE, CHANCE)
     assert diverged_score("loss") == -math.log(10)
 

@@ -7,7 +7,7 @@ import pytest
 
 from chapter6.engine.data import Images
 from chapter6.engine.execution import execute, problem_of, start_of
-from chapter6.engine.measurements.losses import BatchLoss
+from chapter6.engine.measurements.losses import BatchLoss, Forgetting
 from chapter6.engine.measurements.surfaces import Position
 from chapter6.engine.network import Perceptron
 from chapter6.engine.normalization import BatchNormalization
@@ -101,6 +101,26 @@ def test_the_old_head_on_the_present_body_tells_what_was_forgotten():
     old.parameters.value_of["weights/layer-1"][...] = 0
     assert problem.earlier().evaluate("train") == old.evaluate("train")
     assert problem.earlier() is problem.earlier()
+
+
+def test_forgetting_is_read_off_the_old_classifier_on_the_features_of_now():
+    look = Record(Forgetting(), (Schedule(every=5),))
+    before = run()
+    value = replace(run(before, fresh=("output",)), record=(*RECORD, look)).within(40)
+    problem = problem_of(before, STREAMS, DATASET, start=None)
+    ended, after = weights_after(before), weights_after(value)
+    outcome = execute(value, STREAMS, DATASET)
+    curve = outcome.curves["test", "earlier_accuracy"]
+    assert curve.steps == [0, 5, 10, 12]
+    for weights, read in ((ended, curve.values[0]), (after, curve.values[-1])):
+        both = {name: ended[name] if name.endswith("/layer-3") else weights[name] for name in ended}
+        problem.take(both, [slot.name for slot in before.architecture.slots()])
+        assert problem.evaluate("test")[1] == read
+
+
+def test_forgetting_needs_a_run_to_start_from():
+    with pytest.raises(StudyError, match="'forgetting' is made for runs that start from others"):
+        replace(run(), record=(Record(Forgetting()),))
 
 
 def test_an_ensemble_has_no_single_old_head():

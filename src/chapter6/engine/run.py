@@ -227,6 +227,8 @@ class Run:
         subject = SurfaceProblem if self.surface else EnsembleProblem if self.members > 1 else NetworkProblem
         if not issubclass(subject, measurement.subject):
             raise StudyError(f"measurement {measurement.key!r} does not fit what the run trains")
+        if measurement.needs_start and not self.starts_from:
+            raise StudyError(f"measurement {measurement.key!r} is made for runs that start from others: no starts_from")
         if self.data and not self.data.outputs and any("accuracy" in metric for metric in measurement.metrics):
             raise StudyError(f"measurement {measurement.key!r} needs labels, and the data have none")
         for split, key in HELD_BY:

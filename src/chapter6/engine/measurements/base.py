@@ -33,6 +33,7 @@ class Measurement(Family):
 
     subject: ClassVar[type[Problem]] = NetworkProblem
     metrics: ClassVar[tuple[str, ...]] = ()
+    needs_start: ClassVar[bool] = False  # made for runs that start from others
 
     @property
     def splits_read(self) -> tuple[str, ...]:

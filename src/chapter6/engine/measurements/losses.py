@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chapter6.engine.measurements.base import Measurement, Reading, Split
-from chapter6.engine.problems import Classifier, Problem
+from chapter6.engine.problems import Classifier, NetworkProblem, Problem
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,25 @@ class Evaluation(Measurement):
             loss, accuracy = problem.evaluate(split)
             yield split, "loss", loss
             yield split, "accuracy", accuracy
+
+
+@dataclass(frozen=True)
+class Forgetting(Measurement):
+    """How well the run that this one starts from would still do: accuracy on its own test images.
+
+    Its own parts stand where this run's are fresh, as the old classifier over the features of now; all that was taken
+    over is as it is now (catastrophic forgetting; French 1999).
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("earlier_accuracy",)
+    needs_start: ClassVar[bool] = True
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The test images of before."""
+        return ("test",)
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield the accuracy."""
+        assert isinstance(problem, NetworkProblem)
+        yield "test", "earlier_accuracy", problem.earlier().evaluate("test")[1]

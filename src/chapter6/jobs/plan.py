@@ -17,8 +17,7 @@ from chapter6.engine.run import Record, Run
 from chapter6.engine.stages import Stage
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.study import orders
-from chapter6.study.plan import Experiment, Study
-from chapter6.study.timings import Timing
+from chapter6.study.plan import Experiment, Study, Timing
 from chapter6.terminal import say
 
 OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core

@@ -21,8 +21,7 @@ from chapter6.study.code import search_digest, source_digest, training_digest
 from chapter6.study.taken import Taken
 
 if TYPE_CHECKING:
-    from chapter6.study.plan import PlannedSearch, Study, TrainingJob, Tuning
-    from chapter6.study.timings import Timing
+    from chapter6.study.plan import PlannedSearch, Study, Timing, TrainingJob, Tuning
 
 T = TypeVar("T")
 

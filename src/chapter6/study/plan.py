@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import Described, Level
 from chapter6.engine.run import Run
 from chapter6.figures.base import Figure
-from chapter6.registry import StudyError, plain
+from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.searches import Search
 from chapter6.settings import flatten
 from chapter6.study.paths import TABLES, Paths, curves_file, replicate_files
-from chapter6.study.spec import ExperimentSpec, StudyConfig
+from chapter6.study.spec import ExperimentSpec, StudyConfig, TimingSpec
 from chapter6.study.taken import Taken
-from chapter6.study.timings import Timing
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,25 @@ class Tuning:
     def run(self) -> Run:
         """A training of the choice, before values from files."""
         return self.taken.run
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Variants that are timed in turn with the one ``beside`` them."""
+
+    spec: TimingSpec
+    of: tuple[Variant, ...]
+    beside: Variant
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """All of them."""
+        return (self.beside, *self.of)
+
+    @property
+    def key(self) -> str:
+        """A digest of what is timed and how; not of the code, which makes the times what they are."""
+        return sha256(canonical([self.spec, {each.name: each.taken for each in self.variants}]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Times of variants: what is to be timed, and what the job that does it leaves."""
+"""Times of variants: which are to be timed, and what the job that does it leaves."""
 
 from __future__ import annotations
 
@@ -6,36 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chapter6.engine.timing import Task
-from chapter6.registry import StudyError, build, canonical
+from chapter6.registry import StudyError, build
 from chapter6.settings import shortened
+from chapter6.study.plan import Timing, Variant
 from chapter6.study.results import UNREADABLE, Files, UnreadableError, told
 
 if TYPE_CHECKING:
-    from chapter6.study.plan import Variant
     from chapter6.study.spec import TimingSpec
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Variants that are timed in turn with the one ``beside`` them."""
-
-    spec: TimingSpec
-    of: tuple[Variant, ...]
-    beside: Variant
-
-    @property
-    def variants(self) -> tuple[Variant, ...]:
-        """All of them."""
-        return (self.beside, *self.of)
-
-    @property
-    def key(self) -> str:
-        """A digest of what is timed and how; not of the code, which makes the times what they are."""
-        return sha256(canonical([self.spec, {each.name: each.taken for each in self.variants}]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 from fnmatch import fnmatch
-from functools import cache
 
 import numpy as np
 import pytest
 
 from chapter6.engine.measurements.base import Measurement
-from chapter6.engine.problems import Origin, SurfaceProblem
+from chapter6.engine.problems import SurfaceProblem
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import build
 from engine.small import network_problem
@@ -14,11 +13,10 @@ every_measurement = pytest.mark.parametrize("kind", Measurement.members)
 
 
 def subject_of(kind):
-    """Return a problem that the measurement reads, after one gradient; a network has a dead unit and a start."""
+    """Return a problem that the measurement reads, after one gradient; a network has a dead unit."""
     subject = Measurement.members[kind].subject
     network = network_problem()
     network.parameters.value_of["biases/layer-1"][0] = -100
-    network.origin = Origin(cache(network_problem), list(network.parameters.value_of))
     candidates = [network, SurfaceProblem(build(Surface, "bowl"))]
     problem = next(candidate for candidate in candidates if isinstance(candidate, subject))
     problem.differentiate(1)

@@ -1,6 +1,7 @@
 """Small problems to train, and a way to see every step of a training."""
 
 import dataclasses
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.optimizers import Optimizer
 from chapter6.engine.parameters import Parameters
 from chapter6.engine.penalties import Penalty
-from chapter6.engine.problems import NetworkProblem
+from chapter6.engine.problems import NetworkProblem, Origin
 from chapter6.engine.streams import Streams
 from chapter6.engine.training import Stage, train
 from chapter6.registry import build
@@ -58,7 +59,10 @@ def affine_shapes(design):
 
 
 def network_problem(train_split=None, *, steps=20, batch_size=6, dtype=np.float64, penalty=None, replicate=0, **layers):
-    """Return a network of 12-8-8-4 on splits of 40, 23 and 17 examples, ready for ``steps`` updates."""
+    """Return a network of 12-8-8-4 on splits of 40, 23 and 17 examples, ready for ``steps`` updates.
+
+    It could have started from another one like it.
+    """
     splits = {
         "train": train_split or pictures(40),
         "validation": pictures(23, replicate=1),
@@ -69,6 +73,8 @@ def network_problem(train_split=None, *, steps=20, batch_size=6, dtype=np.float6
     penalties = [build(Penalty, penalty)] if penalty else []
     problem = NetworkProblem(design, design.initial_parameters(streams, dtype), splits, penalties, streams)
     problem.train_on(draw_indices(streams("batches"), len(splits["train"]), steps, batch_size, "replacement"), streams)
+    earlier = cache(lambda: network_problem(train_split, dtype=dtype, **layers))
+    problem.origin = Origin(earlier, list(problem.parameters.value_of))
     return problem
 
 

@@ -77,12 +77,17 @@ def test_a_chain_of_three_is_trained_from_its_beginning():
     ],
 )
 def test_what_is_fresh_starts_as_if_there_were_nothing(fresh, drawn):
-    before = run(**NORMALIZED)
+    before, streams = run(**NORMALIZED), STREAMS.within("start-1")
     ended, untrained = weights_after(before), problem_of(run(**NORMALIZED), STREAMS, DATASET).weights()
     problem = problem_of(run(before, fresh, **NORMALIZED), STREAMS, DATASET, start=ended)
     for name, array in problem.parameters.value_of.items():
-        is_drawn = name in drawn or name == "biases/layer-2" in fresh
-        np.testing.assert_array_equal(array, (untrained if is_drawn else ended)[name])
+        if name.startswith("weights") and name in drawn:  # anew: not as before the features were learned
+            expected = streams(name).standard_normal(array.shape) * np.sqrt(2 / len(array))
+            np.testing.assert_allclose(array, expected, rtol=1e-6)
+            assert (array != untrained[name]).all()
+        else:
+            is_drawn = name in drawn or name == "biases/layer-2" in fresh
+            np.testing.assert_array_equal(array, (untrained if is_drawn else ended)[name])
     problem.evaluate("train")  # binds a network, whose running averages start at zero where nothing was taken over
     for name, array in problem.parameters.statistics.items():
         np.testing.assert_array_equal(array, 0 if name.endswith("/layer-1") and "layer-1" in fresh else ended[name])

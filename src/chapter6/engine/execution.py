@@ -93,6 +93,8 @@ def _networks(
     for number in range(count):
         own = streams.within(f"member-{number}") if number else streams
         window = slice(number * size, (number + 1) * size)
-        parameters = architecture.initial_parameters(own, dtype, (values[window], gradient[window]))
+        # Not the draws of what it starts from: a head drawn again would fit the features that were learned under it.
+        weights = own.within(f"start-{run.depth}") if run.depth else own
+        parameters = architecture.initial_parameters(weights, dtype, (values[window], gradient[window]))
         members.append(NetworkProblem(architecture, parameters, splits, run.penalties, own))
     return EnsembleProblem(members, values, gradient) if count > 1 else members[0]

@@ -124,8 +124,7 @@ def test_the_gradients_equal_the_central_differences(layer, shape, seed, batch):
         return bound(layer, batch, shape, parameters=parameters, seed=seed)[0].forward(point.copy(), training=True)
 
     at_work, _ = bound(layer, batch, shape, parameters=parameters, seed=seed)
-    at_work.forward(x.copy(), training=True)
-    assume(distance_from_kinks(at_work, x) > 1e-3)
+    assume(forward_from_kinks(at_work, x) > 1e-3)
     below, gradient = at_work.backward(upstream.copy()).copy(), parameters.gradient.copy()
     expected = central_difference(lambda point: (upstream * output(point)).sum(), x)
     np.testing.assert_allclose(below, expected, rtol=1e-6, atol=1e-7)
@@ -140,16 +139,35 @@ def bending_gently(layer):
     return replace(layer, layers=tuple(map(bending_gently, layer.within))) if layer.within else layer
 
 
-def distance_from_kinks(at_work, x=None):
-    """Return how near to a kink the last pass, of ``x``, came: zero of an activation, or two largest of a region."""
-    if isinstance(at_work, Nonlinearity):
-        z = getattr(at_work, "output", np.ones(1)) if x is None else x  # a block that is left out has no output
-        return np.abs(z[z != 0]).min(initial=1)
+def forward_from_kinks(at_work, x):
+    """Do a training pass; return how near to a kink it came: zero of an activation, or two largest of a region."""
+    zs, within = [], [at_work]
+    for part in within:
+        within += part.within
+        if isinstance(part, Nonlinearity):
+            part._apply = noting(part._apply, zs)
+    at_work.forward(x.copy(), training=True)
+    from_zero = [np.abs(z[z != 0]).min(initial=1) for z in zs]
+    return min(from_zero + [distance_of_two(candidates(part)) for part in within], default=1)
+
+
+def noting(apply, seen):
+    """Return ``apply`` that keeps what it is given: what is below zero cannot be told from what it leaves."""
+
+    def noted(z):
+        seen.append(z.copy())
+        apply(z)
+
+    return noted
+
+
+def candidates(at_work):
+    """Return what a layer took the largest of, ascending along the first axis."""
     if isinstance(at_work, BoundPooling):
-        return distance_of_two(np.sort([at_work._input[window] for window in at_work._windows], axis=0))
+        return np.sort([at_work._input[window] for window in at_work._windows], axis=0)
     if isinstance(at_work, BoundMaxout):
-        return distance_of_two(np.sort(at_work._pieces.swapaxes(0, 1), axis=0))
-    return min(map(distance_from_kinks, at_work.within), default=1)
+        return np.sort(at_work._pieces.swapaxes(0, 1), axis=0)
+    return np.zeros((1, 1))
 
 
 def distance_of_two(ascending):

@@ -198,7 +198,8 @@ def test_an_experiment_with_a_mistake_is_refused_by_name(project, name):
 CONFIG = {
     "unknown key": ({"replicate": 3}, ["replicate", "unknown key", "replicates"]),
     "replicates 0": ({"replicates": 0}, ["replicates", "greater than 0", "0"]),
-    "unknown preset": ({"preset": "slow"}, ["preset", "'slow'", "full"]),
+    "unknown preset": ({"preset": "slow"}, ["preset", "'slow'", "full", "seed-N"]),
+    "a fresh study without a seed": ({"preset": "seed-x"}, ["preset", "'seed-x'", "seed-N"]),
     "wrong type": ({"data": {"mirrors": 3}}, ["data.mirrors", "3"]),
     "unknown experiment": ({"only": "6.9-none"}, ["'6.9-none'", "9.9-demo"]),
     "unknown part of the data": ({"data": {"sizes": {"validation": 3}}}, ["data.sizes.validation", "test", "train"]),

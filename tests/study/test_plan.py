@@ -129,6 +129,21 @@ def test_a_preset_caps_budgets_and_nothing_else(demo):
     assert differing == {"stages.main.steps", "data.examples", "record"}
 
 
+def test_a_fresh_study_differs_in_its_seed_and_its_folders_alone(project):
+    config = {"replicates": 3, "presets": {"full": {"replicates": 2}}}
+    study = load_study(config, root=project(config=config))
+    fresh = load_study(config | {"preset": "seed-7"}, root=project(config=config))
+    assert (study.config.study_seed, fresh.config.study_seed) == (6, 7)
+    assert fresh.paths.results == "results-seed-7"
+    runs, again = (
+        [(run.variant.name, run.replicate, run.variant.run) for run in each.experiments["9.9-demo"].runs()]
+        for each in (study, fresh)
+    )
+    assert runs == again != []
+    assert fresh.is_preview == study.is_preview
+    assert not load_study({"preset": "seed-7"}, root=project()).is_preview
+
+
 def test_an_experiments_own_replicates_win_over_the_studys(demo):
     assert demo({"replicates": 7}).variants["slow"].replicates == 7
     assert demo({"variants": {"slow": {"replicates": 2}, "fast": {}}}).variants["slow"].replicates == 2

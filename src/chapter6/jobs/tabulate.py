@@ -37,6 +37,8 @@ def _way_out(study: Study, experiment: Experiment, file: str) -> str:
     for planned in experiment.runs():
         if file in planned.files:
             made, what = study.job_of(planned), "of its runs those that are not whole or not these"
-    asked = f" preset={config.preset}" * study.is_preview + f" only={','.join(config.selected)}" * bool(config.selected)
+    asked = f" preset={config.preset}" * (config.preset != "full") + f" only={','.join(config.selected)}" * bool(
+        config.selected
+    )
     start = f"snakemake --cores all --forcerun {made}{asked and ' --config' + asked}"
     return f"`{start}` makes {what} again"

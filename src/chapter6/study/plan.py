@@ -18,7 +18,7 @@ from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.searches import Search
 from chapter6.settings import flatten
 from chapter6.study.paths import TABLES, Paths, curves_file, replicate_files
-from chapter6.study.spec import ExperimentSpec, StudyConfig, TimingSpec
+from chapter6.study.spec import ExperimentSpec, PresetSpec, StudyConfig, TimingSpec
 from chapter6.study.taken import Taken
 
 
@@ -295,7 +295,7 @@ class Study:
     @property
     def is_preview(self) -> bool:
         """Whether verdicts come from reduced budgets."""
-        return self.config.preset != "full"
+        return self.config.budget != PresetSpec()
 
     @property
     def tracking_uri(self) -> str:

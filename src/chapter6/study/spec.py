@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,6 +218,9 @@ class TrackingConfig:
     live: bool = said("training jobs mirror each run as it ends; needs a tracking server", default=False)
 
 
+FRESH = re.compile(r"seed-(\d+)")  # presets: the same study with a seed of its own, in folders of its own
+
+
 @dataclass(frozen=True)
 class StudyConfig:
     """config/config.yaml: what a user changes first."""
@@ -227,7 +231,7 @@ class StudyConfig:
     runs_per_job: Count = said(
         "a job trains several variants of an experiment while they are no more runs than this", default=10
     )
-    preset: str = said("which of the presets is in force", default="full")
+    preset: str = said("which of the presets is in force, or seed-N: all of it with study_seed N", default="full")
     presets: Mapping[Identifier, PresetSpec] = said("budgets by name", default_factory=lambda: {"full": PresetSpec()})
     only: str | tuple[str, ...] = said("experiments to run, all if empty", default=())
     allow_large: bool = said("run a study that is larger than the bounds of `chapter6 plan`", default=False)
@@ -236,13 +240,13 @@ class StudyConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        if self.preset not in self.presets:
-            raise StudyError(f"preset: unknown {self.preset!r}; choose from {sorted(self.presets)}")
+        if self.preset not in self.presets and not FRESH.fullmatch(self.preset):
+            raise StudyError(f"preset: unknown {self.preset!r}; choose from {sorted(self.presets)}, seed-N")
 
     @property
     def budget(self) -> PresetSpec:
-        """The preset in force."""
-        return self.presets[self.preset]
+        """The preset in force; a fresh study has the budgets of the whole one."""
+        return self.presets.get(self.preset) or self.presets.get("full", PresetSpec())
 
     @property
     def selected(self) -> list[str]:
@@ -253,7 +257,8 @@ class StudyConfig:
 
 def load_config(raw: Mapping[str, Any], place: str = "config/config.yaml") -> StudyConfig:
     """Validate the study's configuration."""
-    return parse(StudyConfig, dict(raw), place)
+    fresh = FRESH.fullmatch(str(raw.get("preset")))
+    return parse(StudyConfig, {**raw, **({"study_seed": int(fresh[1])} if fresh else {})}, place)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -224,6 +224,21 @@ def test_a_stage_that_makes_no_sense_is_refused(parts, told):
         run(stage(**parts))
 
 
+@pytest.mark.parametrize("parts", [{"frozen": ("layer-1",)}, {"learns": ("weights/*", "layer-2")}])
+def test_frozen_layers_have_running_averages_by_then(parts):
+    """A first stage, even with one of no updates before it, would divide by a spread of zero."""
+    told = (
+        r"stage main \(learns .*\): layer-1 is frozen and has no running averages yet: let gains/layer-1 or shifts/lay"
+    )
+    layers = {"batch_normalization": BatchNormalization()}
+    for before in ((), (stage(name="none", steps=0),)):
+        with pytest.raises(StudyError, match=told):
+            run(*before, stage(**parts), **layers)
+    assert run(stage(name="first"), stage(**parts), **layers).filled == {"layer-1", "layer-2"}
+    assert run(stage(**parts)).filled == frozenset()
+    assert run(stage(frozen=("gains/*",)), stage(name="second", **parts), **layers).steps == 24
+
+
 def test_a_rate_steps_down_in_one_way():
     for parts in ({}, {"every": 3, "at": (5,)}):
         with pytest.raises(StudyError, match="give exactly one of every, at"):

@@ -144,6 +144,12 @@ def test_frozen_layers_are_those_of_before_at_the_end():
     }
 
 
+def test_frozen_layers_take_over_running_averages_that_are_there():
+    for before, fresh in ((run(**NORMALIZED), ("layer-1",)), (run(steps=0, **NORMALIZED), ())):
+        with pytest.raises(StudyError, match="layer-1 is frozen and has no running averages yet"):
+            run(before, fresh, frozen=("layer-1",), **NORMALIZED)
+
+
 def test_a_run_with_what_it_starts_from_is_plain_data():
     value = run(run(run()), ("output",))
     assert build(Run, plain(value)) == value

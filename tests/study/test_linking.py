@@ -146,6 +146,10 @@ REFUSED = {
         {"a": {"frozen": ["conv-*"]}},
         "variant 'a': frozen: no parameters are called 'conv-*'; choose from layer-1, layer-2, layer-3, weights/",
     ),
+    "frozen averages of nothing": (
+        {"a": {"network": {"batch_normalization": {}}, "learns": ["layer-2", "output"]}},
+        "variant 'a': stage main (learns layer-2, output; frozen none): layer-1 is frozen and has no running averages",
+    ),
     "steps and epochs": ({"a": {"epochs": 3}}, "variant 'a': give exactly one of steps, epochs"),
     "what it starts from, written": (
         {"a": {"starts_from": {"variant": "b", "run": {}}}, "b": {}},

@@ -113,6 +113,7 @@ class Layer(Family):
 
     is_weighted: ClassVar[bool] = False  # opens a new number: layer-1, layer-2, ...
     lends: ClassVar[bool] = True
+    keeps_averages: ClassVar[bool] = False  # over the batches seen while it learns, which it takes where it is frozen
 
     @property
     def within(self) -> tuple[Layer, ...]:

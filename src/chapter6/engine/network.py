@@ -111,6 +111,11 @@ class Architecture:
             raise StudyError(f"two layers would both learn {', '.join(twice)}: put a layer with weights between them")
         return slots
 
+    def averaging(self) -> dict[str, frozenset[str]]:
+        """Return the slots of each layer that keeps running averages, by its name."""
+        found = ((name, layer.slots(name, shape)) for layer, name, shape, _ in self.walk() if layer.keeps_averages)
+        return {name: frozenset(slot.name for slot in slots) for name, slots in found}
+
     def still(self, learning: Collection[str]) -> int:
         """Return how many layers, from the first on, make the same of an example all along, if only these slots learn.
 

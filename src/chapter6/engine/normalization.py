@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class BatchNormalization(Layer, key="batch_normalization"):
 
     momentum: Share = 0.9
     epsilon: Positive = 10e-7
+    keeps_averages: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         """The same."""

@@ -6,7 +6,7 @@ keys and files hold, and the object that is executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ from chapter6.engine.measurements.base import Measurement
 from chapter6.engine.measurements.losses import BatchLoss
 from chapter6.engine.network import Architecture
 from chapter6.engine.normalization import BatchNormalization
-from chapter6.engine.parameters import Slot, matching
+from chapter6.engine.parameters import Slot, layer_of, matching
 from chapter6.engine.penalties import Penalty
 from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfaceProblem
 from chapter6.engine.stages import ALL, Stage
@@ -137,6 +137,8 @@ class Run:
                 self._check_start(self.starts_from, self.starts_from.run)
             except StudyError as error:
                 raise StudyError(f"starts_from: {error}") from None
+        if self.network:
+            self.filled  # noqa: B018 (what is frozen too early is refused here)
         if len({r.measure.after_update for r in self.record if isinstance(r.measure, BatchLoss)}) > 1:
             raise StudyError("record the batch's loss after the update or in the training pass, not both")
         for record in self.record:
@@ -167,6 +169,19 @@ class Run:
     def alone(self) -> Run:
         """The run without that which it starts from."""
         return replace(self, starts_from=replace(self.starts_from, run=None)) if self.starts_from else self
+
+    @property
+    def filled(self) -> frozenset[str]:
+        """The layers that have running averages in the end; StudyError where one is frozen while it has none yet."""
+        averaging = self.architecture.averaging()
+        slots = [slot.name for slot in self.architecture.slots()]
+        filled = self._filled_before(averaging)
+        for stage in (stage for stage in self.stages if stage.steps != 0):
+            learning = stage.learning(slots)
+            filled |= {layer for layer, own in averaging.items() if own & learning}
+            if empty := next((layer for layer in averaging if layer not in filled), None):
+                raise _frozen_too_early(stage, empty, averaging[empty])
+        return filled
 
     @property
     def depth(self) -> int:
@@ -215,6 +230,14 @@ class Run:
             ):
                 raise StudyError(f"batch normalization needs a batch_size of 2 or more, not {stage.batch_size}")
 
+    def _filled_before(self, averaging: Collection[str]) -> frozenset[str]:
+        """Return which layers' averages are taken over: of a run that is not known yet, all."""
+        start = self.starts_from
+        if not start or not start.run:
+            return frozenset(averaging if start else ())
+        taken = start.taken(self.architecture.slots(), start.run.architecture.slots())
+        return start.run.filled & {layer_of(name) for name in taken}
+
     def _check_start(self, start: StartsFrom, run: Run) -> None:
         if not self.network or not run.network:
             raise StudyError(f"only networks have weights to take over, from {start.variant!r}")
@@ -243,3 +266,12 @@ def _check_epochs(stage: Stage, examples: int | None) -> None:
         raise StudyError("epochs need the number of images: say data.examples or data.per_class")
     if stage.sampling == "epochs" and stage.batch_size > examples:
         raise StudyError(f"batch_size: {stage.batch_size} is more than the {examples} training examples")
+
+
+def _frozen_too_early(stage: Stage, layer: str, slots: Collection[str]) -> StudyError:
+    given = f"learns {', '.join(stage.learns)}; frozen {', '.join(stage.frozen) or 'none'}"
+    return StudyError(
+        f"stage {stage.name} ({given}): {layer} is frozen and has no running averages yet: "
+        f"let {' or '.join(sorted(slots))} learn by then, "
+        "or start from a variant that has them (starts_from)"
+    )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from chapter6.engine.measurements.base import Measurement
-from chapter6.metrics import CHANCE, METRICS, diverged_score, metric_of, recorded_key
+from chapter6.metrics import METRICS, diverged_score, metric_of, recorded_key
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,11 @@ def test_scale_and_bounds_of_a_metric_agree(metric):
 
 
 def test_a_divergence_counts_as_chance_as_the_worst_or_as_nothing():
-    known = {key: metric.diverged for key, metric in METRICS.items() if not math.isnan(metric.diverged)}
-    assert known == {"accuracy": 0.1, "pruned_accuracy": 0.1, "earlier_accuracy": 0.1, "loss": math.inf}
-    assert (diverged_score("accuracy"), diverged_score("best/accuracy")) == (CHANCE, CHANCE)
-    assert diverged_score("loss") == -math.log(10)
+    values = {key: metric.after_divergence({"classes": 4, "earlier_classes": 5}) for key, metric in METRICS.items()}
+    known = {key: value for key, value in values.items() if not math.isnan(value)}
+    assert known == {"accuracy": 0.25, "pruned_accuracy": 0.25, "earlier_accuracy": 0.2, "loss": math.inf}
+    assert (diverged_score("accuracy", 5), diverged_score("best/accuracy", 10)) == (0.2, 0.1)
+    assert diverged_score("loss", 10) == -math.log(10)
 
 
 def test_every_measurement_s_own_metrics_are_known():

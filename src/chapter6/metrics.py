@@ -7,14 +7,12 @@ A key may be that of a layer (``activation_std/layer-3``) or of a search as a cu
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Split = Literal["batch", "train", "validation", "test", "noisy"]  # noisy: test images with noise
 Transform = Literal["identity", "log", "logit"]
-
-CLASSES = 10  # the digits
-CHANCE = 1 / CLASSES
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,10 @@ class Metric:
     """How a metric is called and compared, where it may lie, and what a run that diverged counts as.
 
     ``transform`` is the scale on which a one-sample interval can be trusted. ``diverged`` is the value from the
-    divergence on: an accuracy's is chance; a loss's is infinity, the worst, which medians, times and ranks can
-    read, and over which no mean is defined; any other metric has none (NaN). ``by_split`` marks what differs by
-    the examples it is measured on, ``counts`` what may be none, one or many, ``derived`` what no table holds.
+    divergence on: a loss's is infinity, the worst, which medians, times and ranks can read, and over which no mean is
+    defined; any other metric has none (NaN). An accuracy is chance from then on, one in as many classes as stand in
+    the column of the table of runs that ``guesses_among`` names. ``by_split`` marks what differs by the examples it is
+    measured on, ``counts`` what may be none, one or many, ``derived`` what no table holds.
     """
 
     key: str
@@ -36,6 +35,7 @@ class Metric:
     better: Literal["higher", "lower"] = "higher"
     split: Split = "train"
     diverged: float = math.nan
+    guesses_among: Literal["", "classes", "earlier_classes"] = ""
     by_split: bool = False
     counts: bool = False
     derived: bool = False
@@ -50,12 +50,16 @@ class Metric:
         """Whether it is a share or a difference of two, told in per cent or points."""
         return self.unit == "share"
 
+    def after_divergence(self, run: Mapping[Any, Any]) -> float:
+        """What it counts as in a run that diverged, a row of the table of runs."""
+        return 1 / run[self.guesses_among] if self.guesses_among else self.diverged
+
 
 METRICS = {
     metric.key: metric
     for metric in (
         Metric("loss", "loss", "nats", "log", better="lower", split="batch", diverged=math.inf, by_split=True),
-        Metric("accuracy", "accuracy", "share", "logit", most=1, split="test", diverged=CHANCE, by_split=True),
+        Metric("accuracy", "accuracy", "share", "logit", most=1, split="test", guesses_among="classes", by_split=True),
         Metric("gap", "gap", "share", least=-1, most=1, better="lower", split="test", derived=True),
         Metric("updates", "updates", "updates", "log", better="lower", derived=True),
         Metric("saturated", "share of saturated activations", "share", "logit", most=1),
@@ -94,7 +98,7 @@ METRICS = {
             "logit",
             most=1,
             split="test",
-            diverged=CHANCE,
+            guesses_among="classes",
             by_split=True,
         ),
         Metric(
@@ -104,7 +108,7 @@ METRICS = {
             "logit",
             most=1,
             split="test",
-            diverged=CHANCE,
+            guesses_among="earlier_classes",
         ),
         Metric("rank", "number of distinct units (rank)", counts=True),
         Metric("angle", "angle", "degrees", most=180),
@@ -127,10 +131,10 @@ def recorded_key(key: str) -> str:
     return key.removeprefix("best/").removeprefix("trial/")
 
 
-def diverged_score(key: str) -> float:
-    """What a trial that diverged scores in a search, higher being better: what guessing would.
+def diverged_score(key: str, classes: int) -> float:
+    """What a trial that diverged scores in a search, higher being better: what guessing among the classes would.
 
     Of a loss that is -log(classes) and not minus infinity: a Gaussian process is fitted to finite scores, among
     which one that is far from all others would hide what distinguishes them.
     """
-    return {"accuracy": CHANCE, "loss": -math.log(CLASSES)}[metric_of(key).key]
+    return {"accuracy": 1 / classes, "loss": -math.log(classes)}[metric_of(key).key]

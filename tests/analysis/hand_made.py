@@ -46,8 +46,8 @@ def tables(
         ),
         "settings": settings_table("e", described),
         "runs": pd.DataFrame(
-            [("e", *run, "diverged" if run in gone else "finished", 10) for run in finished],
-            columns=["experiment", "variant", "replicate", "outcome", "steps"],
+            [("e", *run, "diverged" if run in gone else "finished", 10, 10) for run in finished],
+            columns=["experiment", "variant", "replicate", "outcome", "steps", "classes"],
         ),
     }
 

@@ -87,6 +87,8 @@ def test_a_diverged_run_counts_as_chance_or_worst_from_its_divergence_to_the_end
     assert readings(made, Quantity("accuracy", summary="total"), ["sgd"])["sgd"][1] == pytest.approx(0.7)
     assert math.isnan(readings(made, Quantity("rank"), ["sgd"])["sgd"][1])
     assert budgets(made, Target(metric="accuracy", at_least=0.6), ["sgd"]) == {"sgd": 3.0}
+    made["runs"]["classes"] = 4
+    assert readings(made, Quantity("accuracy"), ["sgd"])["sgd"] == {0: 0.7, 1: 0.25}
 
 
 def test_a_run_that_diverged_before_its_first_recording_or_after_its_last_is_no_better():

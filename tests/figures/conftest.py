@@ -191,7 +191,9 @@ def search() -> Tables:
     return {
         "curves": pd.concat(parts, ignore_index=True),
         "settings": settings(names, {"random": "random", "narrowing": "coarse to fine"}),
-        "runs": pd.DataFrame(ends, columns=["experiment", "variant", "replicate", "outcome", "steps", "trial"]),
+        "runs": pd.DataFrame(ends, columns=["experiment", "variant", "replicate", "outcome", "steps", "trial"]).assign(
+            classes=10
+        ),
         "trials": pd.DataFrame(
             points, columns=["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
         ),

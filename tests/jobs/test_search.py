@@ -26,22 +26,20 @@ from chapter6.study.searches import read_rounds, read_trial_curves
 from chapter6.study.taken import Taken
 
 EXTRACT = Path(__file__).parents[1] / "extract"
-RUN = resolve(
-    {
-        "data": {"examples": 200, "validation": 0.5},
-        "network": {"hidden": [10], "activation": "relu", "initializer": "he"},
-        "optimizer": {"kind": "sgd", "learning_rate": 0.1},
-        "steps": 21,
-        "batch_size": 20,
-        "record": [
-            {
-                "measure": {"kind": "evaluation", "splits": ["train", "validation"]},
-                "at": {"first": 1, "every": 5, "last": 21},
-            }
-        ],
-    },
-    "here",
-).run.within(1000)
+SETTINGS = {
+    "data": {"examples": 200, "validation": 0.5},
+    "network": {"hidden": [10], "activation": "relu", "initializer": "he"},
+    "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+    "steps": 21,
+    "batch_size": 20,
+    "record": [
+        {
+            "measure": {"kind": "evaluation", "splits": ["train", "validation"]},
+            "at": {"first": 1, "every": 5, "last": 21},
+        }
+    ],
+}
+RUN = resolve(SETTINGS, "here").run.within(1000)
 RATE = "stages.main.optimizer.learning_rate"
 SEARCH = Search(
     Narrowing(stages=2, keep=2),
@@ -65,8 +63,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def call(data, tmp_path):
-    def command(name, output, *arguments, search=SEARCH, status=0):
-        order = SearchOrder(6, 0, Taken(RUN), search, search_digest(RUN, search)) if name != "tune" else TUNING
+    def command(name, output, *arguments, search=SEARCH, run=RUN, status=0):
+        order = SearchOrder(6, 0, Taken(run), search, search_digest(run, search)) if name != "tune" else TUNING
         told = ["--order", write_order(f"{tmp_path}/orders/{name}-{output}", order)]
         told += ["--data", str(data), "--output", str(tmp_path / output)]
         assert main([name, *told, *map(str, arguments)]) == status
@@ -183,6 +181,14 @@ def edited(rounds, folder, change):
         write_json(files[-1], record)
         Path(curves_file(str(files[-1]))).write_bytes(Path(curves_file(str(file))).read_bytes())
     return files
+
+
+@pytest.mark.parametrize(("metric", "score"), [("accuracy", 1 / 3), ("loss", -np.log(3))])
+def test_a_trial_that_diverged_scores_as_guessing_among_its_classes_does(call, metric, score):
+    run = resolve(SETTINGS | {"data": {"classes": [4, 5, 6], "per_class": 20, "validation": 0.5}}, "here").run
+    search = replace(SEARCH, space={RATE: Dimension(1e30, 1e32)}, metric=metric)
+    record = read_json(call("search", "wild.json", search=search, run=run.within(1000)))
+    assert [(trial["outcome"], trial["score"]) for trial in record["trials"]] == [("diverged", score)] * 3
 
 
 def test_a_trial_that_finished_is_rather_chosen_than_one_that_diverged(call, rounds, tmp_path):

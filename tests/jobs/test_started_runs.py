@@ -9,6 +9,7 @@ import pytest
 
 from chapter6.engine.execution import execute
 from chapter6.engine.streams import Streams
+from chapter6.jobs.common import read_tables
 from chapter6.jobs.datasets import load
 from chapter6.registry import StudyError
 from chapter6.study.loading import load_study
@@ -210,3 +211,17 @@ def test_one_run_in_the_terminal_trains_what_it_starts_from(capsys):
     call("run", "9.1-chain", "next", "--replicate", "1")
     with np.load(f"{RUNS}/next/replicate-1.npz") as arrays:
         assert f"train loss                       {arrays['value:train/loss'][-1]:.6g}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("study")
+def test_tables_say_among_how_many_classes_a_run_and_what_it_started_from_choose():
+    variants = VARIANTS | {
+        "next": {"starts_from": {"variant": "first", "fresh": ["output"]}, "data": {"classes": [7, 3]}}
+    }
+    study = study_of(variants)
+    train(study, "9.1-chain")
+    call("tabulate", "--experiment", "9.1-chain")
+    runs = read_tables(study, study.experiments["9.1-chain"])["runs"]
+    found = runs.groupby("variant")[["classes", "earlier_classes"]].first().to_dict("index")
+    assert found["next"] == {"classes": 2, "earlier_classes": 10}
+    assert (found["first"]["classes"], np.isnan(found["first"]["earlier_classes"])) == (10, True)

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -97,22 +97,26 @@ def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iter
         return _over_trials(tables, tail, chosen, variants, best=head == "best")
     found = _recorded(tables, metric, chosen, variants)
     of_trials = {run.trial != NO_TRIAL for run in found}  # the choice of a search has other splits than its trials
-    gone = [run for run in diverged_runs(tables, variants) if not of_trials or (run.trial != NO_TRIAL) in of_trials]
+    gone = {
+        run: metric_of(metric).after_divergence(row)
+        for run, row in diverged_runs(tables, variants).items()
+        if not of_trials or (run.trial != NO_TRIAL) in of_trials
+    }
     finished = {run: curve for run, curve in found.items() if run not in gone}
-    for run in gone:
+    for run, worst in gone.items():
         fellows = [curve for other, curve in finished.items() if other.variant == run.variant]
         ends = [curve.steps for curve in fellows or finished.values()]
-        found[run] = _carried_on(found.get(run), np.unique(np.concatenate([[0.0], *ends])), metric)
+        found[run] = _carried_on(found.get(run), np.unique(np.concatenate([[0.0], *ends])), worst)
     return found
 
 
-def diverged_runs(tables: Tables, variants: Iterable[str]) -> list[Run]:
-    """The runs recorded as diverged."""
+def diverged_runs(tables: Tables, variants: Iterable[str]) -> dict[Run, Mapping[Any, Any]]:
+    """The runs recorded as diverged, with their rows of the table of runs."""
     runs = tables.get("runs")
     if runs is None or runs.empty:
-        return []
+        return {}
     gone = runs[(runs["outcome"] == "diverged") & runs["variant"].isin(list(variants))]
-    return [Run(*key) for key in _keys(gone)]
+    return {Run(*key): row for key, row in zip(_keys(gone), gone.to_dict("records"), strict=True)}
 
 
 def metrics_like(tables: Tables, pattern: str, split: Split | None) -> list[str]:
@@ -153,13 +157,12 @@ def _recorded(tables: Tables, metric: str, split: str, variants: list[str]) -> d
     return {run: Curve(steps[at], values[at]) for run, at in points.items()}
 
 
-def _carried_on(curve: Curve | None, ends: Array, metric: str) -> Curve:
-    """A diverged run's curve, with its outcome's value at every later step of its fellows, at least once."""
+def _carried_on(curve: Curve | None, ends: Array, worst: float) -> Curve:
+    """A diverged run's curve, with what it counts as at every later step of its fellows, at least once."""
     curve = curve or Curve(np.empty(0), np.empty(0))
     last = curve.steps[-1] if curve.steps.size else -1.0
     later = ends[ends > last] if (ends > last).any() else np.array([last + 1])
-    worst = np.full(later.size, metric_of(metric).diverged)
-    return Curve(np.append(curve.steps, later), np.append(curve.readings, worst))
+    return Curve(np.append(curve.steps, later), np.append(curve.readings, np.full(later.size, worst)))
 
 
 def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:

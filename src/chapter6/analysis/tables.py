@@ -21,7 +21,7 @@ Run = tuple[Mapping[str, Any], Curves]  # a record and its curves
 CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
 
 CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
-RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds"]
+RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds", "classes", "earlier_classes"]
 HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
 TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
 TIME_COLUMNS = ["experiment", "variant", "beside", "task", "round", "seconds", "beside_seconds", "ratio"]
@@ -120,7 +120,7 @@ def _names(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def runs_table(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run: how it ended."""
+    """One row a run: how it ended, and among how many classes it, and what it started from, chose."""
     import pandas as pd
 
     rows = [_names(record) | {column: record[column] for column in RUN_COLUMNS} for record, _ in runs]

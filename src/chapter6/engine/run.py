@@ -155,6 +155,11 @@ class Run:
         return self.data is not None and self.data.needs_dataset
 
     @property
+    def classes(self) -> int | None:
+        """How many classes the labels have; None where there are no labels."""
+        return self.data.outputs if self.data else None
+
+    @property
     def architecture(self) -> Architecture:
         """The network over its data's shape."""
         assert self.data is not None, "a network has data"

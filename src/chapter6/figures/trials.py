@@ -153,7 +153,9 @@ class BestSoFar(Figure, key="best_so_far"):
         settings = tables["settings"]
         variants = selection.choose(settings, self.variants)
         values = results(tables, self.metric, self.split, variants)
-        values["value"] = values["value"].fillna(metric_of(self.metric).diverged)
+        runs = tables["runs"].drop_duplicates("variant").set_index("variant").to_dict("index")
+        worst = {name: metric_of(self.metric).after_divergence(runs[name]) for name in variants}
+        values["value"] = values["value"].fillna(values["variant"].map(worst))
         searches = values.groupby(["variant", "replicate"], sort=False)["value"]
         so_far = searches.cummin() if metric_of(self.metric).better == "lower" else searches.cummax()
         values = values.assign(value=so_far, trials=searches.cumcount() + 1).dropna(subset="value")

@@ -35,7 +35,7 @@ def run(args: Namespace) -> None:
     search = asked.order.search
     with advising():
         trials = read_rounds(files_of(args.rounds), args.rounds)
-        stopped = _stopped(search, args.rounds, trials)
+        stopped = _stopped(asked, args.rounds, trials)
     best = best_of(trials, stopped)
     edges = _edges(search, best)
     for edge in edges:
@@ -56,12 +56,13 @@ def _retrained(asked: AskedSearch, best: Trial) -> dict[str, float]:
         for metric, values in results.items():
             curve = outcome.curves.get(("test", metric))
             last = float(np.asarray(curve.values[-1])) if curve else np.nan
-            values.append(last if np.isfinite(last) else abs(diverged_score(metric)))
+            values.append(last if np.isfinite(last) else abs(diverged_score(metric, asked.classes)))
     return {metric: float(np.mean(values)) for metric, values in results.items()}
 
 
-def _stopped(search: Search, rounds: Sequence[str], trials: Sequence[Trial]) -> dict[int, int]:
+def _stopped(asked: AskedSearch, rounds: Sequence[str], trials: Sequence[Trial]) -> dict[int, int]:
     """Return the update at which a replayed rule stops each trial that it stops."""
+    search = asked.order.search
     if not search.replay:
         return {}
     curves = read_trial_curves(files_of(rounds), rounds)
@@ -70,16 +71,17 @@ def _stopped(search: Search, rounds: Sequence[str], trials: Sequence[Trial]) -> 
     steps = max((steps for steps, _ in looked), key=len)
     if not len(steps):
         return {}
-    scores = np.array([_padded(curve, len(steps), search.metric) for curve in looked])
+    worst = diverged_score(search.metric, asked.classes)
+    scores = np.array([_padded(curve, len(steps), search.metric, worst) for curve in looked])
     looks = search.replay.rule.looks(scores)
     return {trial.number: int(steps[look - 1]) for trial, look in zip(trials, looks, strict=True) if look < len(steps)}
 
 
-def _padded(curve: tuple[np.ndarray, np.ndarray], length: int, metric: str) -> np.ndarray:
+def _padded(curve: tuple[np.ndarray, np.ndarray], length: int, metric: str, worst: float) -> np.ndarray:
     """Return the scores of a trial at every look; after it diverged, the worst."""
     values = curve[1] if metric == "accuracy" else -curve[1]
-    padded = np.full(length, diverged_score(metric))
-    padded[: len(values)] = np.nan_to_num(values, nan=diverged_score(metric))
+    padded = np.full(length, worst)
+    padded[: len(values)] = np.nan_to_num(values, nan=worst)
     return padded
 
 

@@ -73,6 +73,12 @@ class AskedSearch:
         """The streams of the whole search."""
         return Streams(self.order.seed, self.order.replicate)
 
+    @property
+    def classes(self) -> int:
+        """Among how many classes a trial chooses."""
+        assert self.run.classes, "a search is judged by labels"
+        return self.run.classes
+
     def outcome(self, run: Run, part: str) -> Outcome:
         """Train ``run`` with seeds of its own, and the split of the whole search."""
         start = self.start.read() if self.start else None
@@ -115,7 +121,7 @@ def _train(asked: AskedSearch, before: Sequence[Trial], number: int, output: str
     for position, point in enumerate(_points(asked, before, number), start=len(before)):
         values = search.cube.values(point)
         outcome = asked.outcome(applied(asked.run, values), f"trial-{position}")
-        score = _score(outcome, search.metric)
+        score = _score(outcome, search.metric, asked.classes)
         trials.append(Trial(position, number, tuple(point.tolist()), values, score, outcome.status, outcome.steps))
         curves |= {(str(position), "/".join(name)): curve for name, curve in outcome.curves.items()}
     log.info("round %d: %d trials, best score %.4g", number, len(trials), max(trial.score for trial in trials))
@@ -131,9 +137,9 @@ def _points(asked: AskedSearch, before: Sequence[Trial], number: int) -> Points:
     return search.strategy.propose(count, search.size, points, scores, rng)
 
 
-def _score(outcome: Outcome, metric: str) -> float:
+def _score(outcome: Outcome, metric: str, classes: int) -> float:
     """Return the final validation metric, higher being better."""
     curve: Any = outcome.curves.get(("validation", metric))
     if outcome.status == "diverged" or curve is None or not np.isfinite(curve.values[-1]):
-        return diverged_score(metric)
+        return diverged_score(metric, classes)
     return float(curve.values[-1]) if metric == "accuracy" else -float(curve.values[-1])

@@ -46,7 +46,7 @@ def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[s
     rows = [row for planned in experiment.searches() for row in _searched(files, planned)]
     for planned in experiment.runs():
         record, curves = read_run(files, planned, trained[planned.variant.name], under)
-        rows.append((vars(record), curves))
+        rows.append((vars(record) | _classes(record.run), curves))
     described = [variant.described(trained[variant.name]) for variant in experiment.variants.values()]
     return {
         "settings": settings_table(experiment.id, described),
@@ -101,7 +101,7 @@ def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:
     """Yield every trial of a search, cut where a replayed rule stopped it, and the choice."""
     chosen, curves = read_chosen(files, planned), read_trial_curves(files, planned.sources)
     names = {"experiment": planned.experiment, "variant": planned.variant.name, "replicate": planned.replicate}
-    names |= {"seconds": nan}
+    names |= {"seconds": nan} | _classes(planned.variant.run)
     for name in planned.sources:
         for trial in read_round(files, name).trials:
             last = chosen.last_step(trial)
@@ -110,6 +110,12 @@ def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:
     steps = planned.variant.run.steps
     results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in chosen.test.items()}
     yield names | {"trial": CHOSEN, "outcome": "finished", "steps": steps}, results
+
+
+def _classes(run: Run) -> dict[str, float]:
+    """Return among how many classes a run chooses, and what it started from."""
+    earlier = run.starts_from.run if run.starts_from else None
+    return {"classes": run.classes or nan, "earlier_classes": (earlier.classes if earlier else None) or nan}
 
 
 def _histogram_ranges(experiment: Experiment) -> Mapping[str, tuple[float, float]]:

@@ -132,6 +132,32 @@ def test_what_is_used_by_way_of_its_module_counts(digest):
     assert digest("module", by_module) != digest("module changed", changed)
 
 
+THROUGH = {
+    "a constant": ("from chapter6.engine.streams import KINDS", "KINDS.get('a')"),
+    "a constant by way of its module": ("from chapter6.engine import streams", "streams.KINDS.get('a')"),
+    "a class": ("from chapter6.engine.streams import Kinds", "Kinds.of()"),
+}
+
+
+@pytest.mark.parametrize("name", THROUGH)
+def test_what_is_used_through_an_attribute_counts(digest, name):
+    """Of ``CONSTANT.method`` a run depends on the constant, of ``Class.attribute`` on the class."""
+    line, use = THROUGH[name]
+    through = [
+        ("engine/training.py", "import numpy as np\n", f"import numpy as np\n\n{line}\n"),
+        ("engine/training.py", "session.record()", f"session.record(), {use}"),
+        ("engine/streams.py", "", "\n\nKINDS = {'a': 1}\n\n\nclass Kinds:\n    of = dict\n"),
+    ]
+    changed = ("engine/streams.py", *(("'a': 1", "'a': 2") if "KINDS" in use else ("of = dict", "of = list")))
+    assert digest(f"through {name}", through) != digest(f"through {name} changed", [*through, changed])
+
+
+def test_a_constant_of_the_same_module_counts(digest):
+    own = [("engine/training.py", "session.record()", "session.record(), OWN.get('a')")]
+    old, new = (("engine/training.py", "", f"\n\nOWN = {{'a': {value}}}\n") for value in (1, 2))
+    assert digest("own", [*own, old]) != digest("own changed", [*own, new])
+
+
 def test_runs_that_use_other_parts_have_other_digests(digest, original):
     other = {**SETTINGS, "optimizer": {"kind": "adam"}}
     assert digest(settings=other) != original

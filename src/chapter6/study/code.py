@@ -74,7 +74,7 @@ def digest_of(*roots: str) -> str:
             continue
         module, _, own = name.rpartition(".")
         definition = _definitions(module).get(own)
-        if definition is None:  # a submodule, or an attribute of a class
+        if definition is None:  # a module as such
             continue
         reached[name] = definition.text
         waiting += [*definition.bases, *(used for used in definition.uses if not _is_member(used))]
@@ -83,7 +83,7 @@ def digest_of(*roots: str) -> str:
 
 @dataclass(frozen=True)
 class _Definition:
-    """A statement at the top of a module: its syntax without docstrings, the full names that it uses, its bases."""
+    """A statement at the top of a module: its syntax without docstrings, the definitions that it uses, its bases."""
 
     text: str
     uses: tuple[str, ...]
@@ -92,9 +92,7 @@ class _Definition:
 
 @cache
 def _definitions(module: str) -> dict[str, _Definition]:
-    place = Path(ROOT.parent, *module.split("."))
-    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
     known: dict[str, str] = {}
     named: list[tuple[str, ast.stmt]] = []
     for node in tree.body:
@@ -110,9 +108,21 @@ def _definition(node: ast.stmt, known: dict[str, str]) -> _Definition:
     used: set[str] = set()
     _scan(node, words, used)
     heads = (name.partition(".") for name in used)
-    uses = sorted({f"{known[head]}{dot}{rest}" for head, dot, rest in heads if head in known})
+    uses = sorted({_defined(f"{known[head]}{dot}{rest}") for head, dot, rest in heads if head in known})
     bases = [known[base.id] for base in getattr(node, "bases", ()) if isinstance(base, ast.Name) and base.id in known]
     return _Definition(" ".join(words), tuple(uses), tuple(bases))
+
+
+def _file(module: str) -> Path:
+    place = Path(ROOT.parent, *module.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+@cache
+def _defined(name: str) -> str:
+    """Return the definition behind a full name that may be that of an attribute of a constant or of a class."""
+    holder = name.rpartition(".")[0]
+    return holder if holder.startswith(PACKAGES) and not _file(holder).exists() else name
 
 
 def _scan(node: ast.AST, words: list[str], used: set[str]) -> None:

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from chapter6.engine import convolutions
 from chapter6.engine.activations import Tanh
 from chapter6.engine.convolutions import Convolution
 from chapter6.engine.layers import Dense, through
@@ -23,13 +24,10 @@ def ready(layer, x, **how):
     return at_work, parameters
 
 
-@pytest.mark.parametrize("part", [1, 7, 10**6])
 @pytest.mark.parametrize(("size", "stride", "padding"), [(3, 1, 0), (2, 2, 1), (3, 2, 2), (1, 1, 0)])
-def test_a_convolution_is_a_dense_layer_over_every_window(size, stride, padding, part):
-    """However many columns a product takes at once."""
+def test_a_convolution_is_a_dense_layer_over_every_window(size, stride, padding):
     x, layer = RNG.standard_normal((3, 2, 6, 5)), Convolution(4, size, stride, padding)
     at_work, parameters = ready(layer, x)
-    at_work._part = part
     weights, biases = parameters.value_of["weights/layer-1"], parameters.value_of["biases/layer-1"]
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     output = at_work.forward(x, training=False)
@@ -37,6 +35,20 @@ def test_a_convolution_is_a_dense_layer_over_every_window(size, stride, padding,
         y, z = row * stride, column * stride
         window = padded[:, :, y : y + size, z : z + size].reshape(3, -1)
         np.testing.assert_allclose(output[:, :, row, column], window @ weights + biases, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bands", [2, 4])
+@pytest.mark.parametrize(("size", "stride", "padding"), [(3, 1, 0), (2, 2, 1), (3, 2, 2)])
+def test_a_convolution_in_bands_is_the_whole_one(size, stride, padding, bands, monkeypatch):
+    x, layer = RNG.standard_normal((3, 2, 6, 5)), Convolution(4, size, stride, padding)
+    gradient, found = RNG.standard_normal((3, *layer.output_shape((2, 6, 5)))), []
+    for number in (1, bands):
+        at_work, parameters = ready(layer, x)
+        assert len(at_work._bands) == number
+        found.append([at_work.forward(x, training=True), at_work.backward(gradient), parameters.gradient])
+        monkeypatch.setattr(convolutions, "CACHED", at_work._columns.size // bands)
+    for whole, banded in zip(*found, strict=True):
+        np.testing.assert_allclose(banded, whole, rtol=1e-12)
 
 
 def test_buffers_of_images_hold_the_batch_innermost():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from chapter6.engine.arrays import Array
 from chapter6.engine.initializers import He, Initializer
@@ -14,7 +16,7 @@ from chapter6.engine.layers import BoundLayer, Layer, Place, Shape, as_text, bat
 from chapter6.engine.parameters import Slot
 from chapter6.registry import Count, Index, StudyError
 
-PRODUCT = 10**6  # multiplications up to which OpenBLAS's kernels for small matrices are the faster ones
+CACHED = 2**19  # numbers in the columns of a band: 2 MiB, which stays in the cache while they are used
 
 
 def refuse_unless_images(shape: Shape, height: int = 1, width: int = 1) -> None:
@@ -55,76 +57,66 @@ class Convolution(Layer):
 
 
 class BoundConvolution(BoundLayer):
-    """The convolution at work: windows as columns, one product over all positions of all images.
+    """The convolution at work: windows as columns of a matrix, and a product for each band of the output's rows.
 
-    Columns are (channel, window y, window x, y, x, image), so that each place of the window is one copy of long runs.
+    Columns are (channel, window y, window x, y, x, image): each place of the window is a copy of long runs. Those of a
+    band stay in the cache, so the way back gathers them again rather than have all of them read from memory.
     """
 
     def __init__(self, kind: Convolution, place: Place) -> None:
-        self._kind = kind
         self.weights, self.weights_gradient = place.views("weights")
         self.biases, self.biases_gradient = place.views("biases")
-        channels, *sides = place.shape
-        filters, *self._positions = kind.output_shape(place.shape)
-        padded = (channels, *(side + 2 * kind.padding for side in sides), place.batch_size)
-        inner = slice(kind.padding, -kind.padding or None)
-        windows = (channels, kind.size, kind.size, *self._positions, place.batch_size)
-        self._padded, self._columns = np.zeros(padded, place.dtype), np.empty(windows, place.dtype)
-        self._inside = self._padded[:, inner, inner]
-        self._output = place.buffer(filters, *self._positions)
-        self._ones = np.ones(self._columns[0, 0, 0].size, place.dtype)
-        if place.gives_back:
-            self._padded_gradient, self._columns_gradient = np.empty_like(self._padded), np.empty_like(self._columns)
-            self._gradient = batch_first(self._padded_gradient[:, inner, inner])
-        self._gives_back = place.gives_back
-        self._part = max(1, PRODUCT // self.weights.size)
+        filters, height, width = kind.output_shape(place.shape)
+        self._output = place.buffer(filters, height, width)
+        self._padded = _Padded(kind, place)
+        self._padded_gradient = _Padded(kind, place) if place.gives_back else None
+        row = len(self.weights) * width * place.batch_size
+        rows = max(n for n in range(1, height + 1) if height % n == 0 and (n == 1 or n * row <= CACHED))
+        self._bands = [slice(y, y + rows) for y in range(0, height, rows)]
+        self._columns = np.empty_like(self._padded.windows[:, :, :, self._bands[0]], order="C")
+        self._ones = np.ones(rows * width * place.batch_size, place.dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Gather the windows, multiply and add."""
-        np.copyto(self._inside, batch_last(x))
-        for place, window in self._windows():
-            np.copyto(self._columns[:, *place], self._padded[:, *window])
-        columns, output = self._matrix(self._columns), self._matrix(batch_last(self._output), axes=1)
-        self._multiply(self.weights.T, columns, output)
-        output += self.biases[:, None]
+        np.copyto(self._padded.inside, batch_last(x))
+        output = batch_last(self._output)
+        for band in self._bands:
+            np.matmul(self.weights.T, self._gather(band), out=_matrix(output[:, band]))
+            output[:, band] += self.biases[:, None, None, None]
         return self._output
 
     def backward(self, gradient: Array) -> Array | None:
         """Write both parameter gradients; skip the input's where nobody needs it."""
-        upstream, columns = self._matrix(batch_last(gradient), axes=1), self._matrix(self._columns)
-        np.matmul(upstream, self._ones, out=self.biases_gradient)
-        pairs = zip(self._parts(columns), self._parts(upstream), strict=True)
-        products = [np.matmul(inputs, outputs.swapaxes(1, 2)).sum(axis=0) for inputs, outputs in pairs]
-        np.sum(products, axis=0, out=self.weights_gradient)
-        if not self._gives_back:
-            return None
-        self._multiply(self.weights, upstream, self._matrix(self._columns_gradient))
-        self._padded_gradient.fill(0)
-        for place, window in self._windows():
-            self._padded_gradient[:, *window] += self._columns_gradient[:, *place]
-        return self._gradient
+        below = self._padded_gradient
+        for total in (self.weights_gradient, self.biases_gradient, *([below.values] if below else ())):
+            total.fill(0)
+        for band in self._bands:
+            upstream = _matrix(batch_last(gradient)[:, band])
+            self.weights_gradient += self._gather(band) @ upstream.T
+            self.biases_gradient += upstream @ self._ones
+            if below:
+                np.matmul(self.weights, upstream, out=_matrix(self._columns, axes=3))
+                for y, x in product(range(self._columns.shape[1]), repeat=2):
+                    below.windows[:, y, x, band] += self._columns[:, y, x]
+        return batch_first(below.inside) if below else None
 
-    def _windows(self) -> Iterator[tuple[tuple[int, int], tuple[slice, slice]]]:
-        """Yield each place of the window and the pixels that stand there, one a position."""
-        size, stride = self._kind.size, self._kind.stride
-        height, width = self._positions
-        for y in range(size):
-            for x in range(size):
-                rows, columns = slice(y, y + stride * height, stride), slice(x, x + stride * width, stride)
-                yield (y, x), (rows, columns)
+    def _gather(self, band: slice) -> Array:
+        np.copyto(self._columns, self._padded.windows[:, :, :, band])
+        return _matrix(self._columns, axes=3)
 
-    def _matrix(self, array: Array, axes: int = 3) -> Array:
-        """Return an array as a matrix whose columns are the positions of all images."""
-        return array.reshape(int(np.prod(array.shape[:axes])), -1)
 
-    def _multiply(self, left: Array, right: Array, out: Array) -> None:
-        for columns, product in zip(self._parts(right), self._parts(out), strict=True):
-            np.matmul(left, columns, out=product)
+class _Padded:
+    """Images in a margin of zeros; ``windows`` is a view (channel, window y, window x, y, x, image)."""
 
-    def _parts(self, matrix: Array) -> Iterator[Array]:
-        """Yield the columns of a matrix as stacks of (part, rows, columns) whose products are small."""
-        rows, columns = matrix.shape
-        whole = columns // self._part * self._part
-        for start, end, size in ((0, whole, self._part), (whole, columns, columns - whole)):
-            if end > start:
-                yield matrix[:, start:end].reshape(rows, -1, size).swapaxes(0, 1)
+    def __init__(self, kind: Convolution, place: Place) -> None:
+        channels, height, width = place.shape
+        margin, size = kind.padding, kind.size
+        self.values = np.zeros((channels, height + 2 * margin, width + 2 * margin, place.batch_size), place.dtype)
+        self.inside = self.values[:, margin : margin + height, margin : margin + width]
+        windows = sliding_window_view(self.values, (size, size), axis=(1, 2), writeable=True)
+        self.windows = windows[:, :: kind.stride, :: kind.stride].transpose(0, 4, 5, 1, 2, 3)
+
+
+def _matrix(array: Array, axes: int = 1) -> Array:
+    """Return an array as a matrix whose columns are positions of images."""
+    return array.reshape(prod(array.shape[:axes]), -1)

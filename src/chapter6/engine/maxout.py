@@ -10,7 +10,7 @@ import numpy as np
 from chapter6.engine.arrays import Array
 from chapter6.engine.layers import BoundDense, Dense, Place, Shape
 from chapter6.engine.parameters import Slot
-from chapter6.engine.pooling import first_of_largest
+from chapter6.engine.pooling import shares
 from chapter6.registry import Count
 
 
@@ -51,6 +51,6 @@ class BoundMaxout(BoundDense):
         """Send each gradient back through the largest piece alone."""
         below = self._pieces_gradient.reshape(self._each)
         candidates = list(self._pieces.swapaxes(0, 1))
-        for number, is_first in enumerate(first_of_largest(candidates, self._largest)):
-            np.multiply(gradient, is_first, out=below[:, number])
+        for number, share in enumerate(shares(gradient, candidates, self._largest)):
+            below[:, number] = share
         return super().backward(self._pieces_gradient)

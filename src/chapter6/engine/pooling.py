@@ -15,20 +15,31 @@ from numpy.typing import NDArray
 
 from chapter6.engine.arrays import Array
 from chapter6.engine.convolutions import refuse_unless_images
-from chapter6.engine.layers import BoundLayer, Layer, Place, Shape, batch_first, batch_last
+from chapter6.engine.layers import BoundLayer, Layer, Place, Shape, batch_last
 from chapter6.registry import Count
 
 Window = tuple[Any, ...]  # an index that takes one pixel of each region
 
 
-def first_of_largest(candidates: Sequence[Array], largest: Array) -> Iterator[NDArray[np.bool_]]:
-    """Yield for each candidate where it is the first to equal the largest."""
-    free = np.ones(largest.shape, bool)
-    for candidate in candidates:
-        is_first = candidate == largest
-        is_first &= free
-        free ^= is_first
-        yield is_first
+def shares(gradient: Array, candidates: Sequence[Array], largest: Array) -> Iterator[Array]:
+    """Yield for each candidate ``gradient`` where it is the first to equal the largest, else 0; overwrite ``gradient``.
+
+    A candidate takes from what those before it left; the last, what is left.
+    """
+    share = np.empty_like(gradient)
+    for candidate in candidates[:-1]:
+        np.multiply(gradient, candidate == largest, out=share)
+        gradient -= share
+        yield share
+    yield gradient
+
+
+def tile(windows: Sequence[Window], shape: Shape) -> bool:
+    """Return whether each pixel of images of ``shape`` is taken once."""
+    times = np.zeros(shape, int)
+    for window in windows:
+        times[window] += 1
+    return bool((times == 1).all())
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ class BoundPooling(BoundLayer):
         self._fixed = kind.windows(place.shape, None)
         self._output = place.buffer(*kind.output_shape(place.shape))
         self._gradient = place.buffer()
+        self._tiles = not kind.is_random and tile(self._fixed, place.shape)
 
     def forward(self, x: Array, training: bool) -> Array:
         """Take the largest of each region."""
@@ -136,12 +148,17 @@ class BoundPooling(BoundLayer):
 
     def backward(self, gradient: Array) -> Array:
         """Send each gradient to the pixel that was the largest."""
-        upstream, below = batch_last(gradient), batch_last(self._gradient)
-        below.fill(0)
+        below = batch_last(self._gradient)
+        if not self._tiles:
+            below.fill(0)
         pixels = [self._input[window] for window in self._windows]
-        for window, is_first in zip(self._windows, first_of_largest(pixels, batch_last(self._output)), strict=True):
-            below[window] += upstream * is_first
-        return batch_first(below)
+        each = shares(batch_last(gradient), pixels, batch_last(self._output))
+        for window, share in zip(self._windows, each, strict=True):
+            if self._tiles:
+                below[window] = share
+            else:
+                below[window] += share
+        return self._gradient
 
     def _draw(self) -> list[Window]:
         assert self._rng is not None, "a network that trains with random regions needs random streams"

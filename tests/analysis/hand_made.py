@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from chapter6.analysis.comparisons import Part
 from chapter6.analysis.tables import Described, Level, settings_table
 
 Runs = Mapping[str, Sequence[Any]]  # variant -> one entry a replicate: a number, or {step: number}
@@ -77,6 +78,11 @@ def search_tables(
         "curves": pd.DataFrame(curves, columns=[*names, "step", "split", "metric", "value"]),
         "trials": pd.DataFrame(trials, columns=[*names, "round", "parameter", "value"]),
     }
+
+
+def outcomes(part: Part) -> list[tuple[str, str, int, int]]:
+    """How the runs behind a part ended: what happened to which variant, in how many of how many."""
+    return [(each.what, each.variant, each.count, each.of) for each in part.comparison.outcomes]
 
 
 def verdicts(check: Any, of: Mapping[str, pd.DataFrame]) -> list[str]:

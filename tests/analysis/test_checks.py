@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.comparisons import deciding
+from chapter6.intervals import Verdict
+from chapter6.quantities import Quantity
+from chapter6.records import PartRecord, Side
 from chapter6.registry import StudyError
 
-from .hand_made import tables, verdicts
+from .hand_made import outcomes, tables, verdicts
 
 LOSSES = ("batch", "loss", {"sgd": [0.61, 0.59, 0.60, 0.62], "adam": [0.30, 0.31, 0.29, 0.30]})
 
@@ -49,29 +53,29 @@ def test_the_part_says_everything_behind_the_verdict():
     made = tables(LOSSES, tracks={"sgd": "tuned", "adam": "tuned"})
     [part] = ordering(margin=0.05).evaluate(made)
     record = part.record()
-    assert record["estimate"] == pytest.approx(-0.305)
-    assert record["low"] < record["estimate"] < record["high"] < -0.05
-    assert {key: record[key] for key in record.keys() - {"estimate", "low", "high"}} == {
-        "label": "final batch loss: ADAM against SGD",
-        "track": "tuned",
-        "variants": ["adam", "sgd"],
-        "metric": "loss",
-        "margin": 0.05,
-        "unit": "nats",
-        "scale": "difference",
-        "confidence": 0.95,
-        "correction": "none",
-        "replicates": 4,
-        "verdict": "supported",
-        "decides_at": None,
-        "outcome": "",
-    }
+    assert record.estimate == pytest.approx(-0.305)
+    assert record.low < record.estimate < record.high < -0.05
+    assert replace(record, estimate=None, low=None, high=None) == PartRecord(
+        kind="ordering",
+        quantity=Quantity("loss"),
+        subject=Side("variant", ("adam",)),
+        rival=Side("variant", ("sgd",)),
+        scale="difference",
+        unit="nats",
+        margin=0.05,
+        most=-0.05,
+        variants=("adam", "sgd"),
+        track="tuned",
+        verdict=Verdict.SUPPORTED,
+        confidence=0.95,
+        replicates=4,
+    )
 
 
 def test_an_undecided_part_says_how_many_replicates_would_decide():
     [part] = ordering(margin=0.3).evaluate(tables(LOSSES))
     assert part.verdict == "undecided"
-    assert 4 < part.record()["decides_at"] < 100
+    assert 4 < part.record().decides_at < 100
 
 
 def test_one_replicate_decides_only_where_nothing_is_random():
@@ -79,10 +83,10 @@ def test_one_replicate_decides_only_where_nothing_is_random():
     fields = {"metric": "y", "summary": "total_variation", "scale": "ratio", "margin": 2}
     [part] = ordering(**fields).evaluate(made)
     assert part.verdict == "undecided"
-    assert (part.record()["low"], part.record()["high"], part.record()["decides_at"]) == (0.0, None, None)
+    assert (part.record().low, part.record().high, part.record().decides_at) == (0.0, None, None)
     [part] = ordering(**fields, exact=True).evaluate(made)
     assert part.verdict == "supported"
-    assert part.record()["low"] == part.record()["high"] == 0.125
+    assert part.record().low == part.record().high == 0.125
 
 
 def test_replicates_that_all_agree_are_exact():
@@ -108,7 +112,7 @@ def test_a_pattern_of_layers_makes_a_part_a_layer():
     )
     check = ordering(metric="activation_mean/layer-*", lower="tanh", than="sigmoid", margin=0.1)
     parts = check.evaluate(made)
-    assert [part.comparison.metric for part in parts] == ["activation_mean/layer-1", "activation_mean/layer-2"]
+    assert [part.comparison.quantity.metric for part in parts] == ["activation_mean/layer-1", "activation_mean/layer-2"]
     assert {part.verdict for part in parts} == {"supported"}
     assert check.metrics_named() == {("train", "activation_mean/layer-*")}
 
@@ -121,10 +125,11 @@ def test_a_diverged_run_stays_in_the_comparison():
     assert part.verdict == "undecided"
     assert part.interval.replicates == 3
     assert part.interval.estimate == pytest.approx((0.05 + 0.06 - 0.81) / 3)
-    assert part.comparison.outcome == "ADAM diverged in 1 of 3 replicates"
+    assert outcomes(part) == [("diverged", "adam", 1, 3)]
 
 
-REASON = "the loss of a run that diverged counts as infinite, and a mean over it is undefined"
+INFINITE = ("infinite", "", 0, 0)
+NEITHER = ("neither_learned", "", 0, 0)
 LOST = tables(
     ("batch", "loss", {"sgd": [{1: 2.0, 2: 1.9}, {1: 2.1, 2: 2.0}, {1: 2.2}], "adam": [{1: 1.0, 2: 1.0}] * 3}),
     diverged=[("sgd", 2)],
@@ -148,9 +153,9 @@ LOST = tables(
 def test_a_mean_loss_with_a_diverged_run_is_undecided_for_that_reason(check):
     (part,) = Check.build({"metric": "loss", **check}).evaluate(LOST)
     assert part.verdict.value == "undecided"
-    assert part.record()["estimate"] is None
-    assert part.comparison.outcome.startswith("SGD diverged in 1 of 3 replicates")
-    assert part.comparison.outcome.endswith(REASON)
+    assert part.record().estimate is None
+    assert ("diverged", "sgd", 1, 3) in outcomes(part)
+    assert outcomes(part)[-1] == INFINITE
 
 
 @pytest.mark.parametrize(
@@ -165,7 +170,7 @@ def test_a_mean_loss_with_a_diverged_run_is_undecided_for_that_reason(check):
 def test_what_reads_only_the_order_of_losses_is_judged_though_a_run_diverged(check, verdict):
     (part,) = Check.build(check).evaluate(LOST)
     assert part.verdict.value == verdict
-    assert REASON not in part.comparison.outcome
+    assert INFINITE not in outcomes(part)
 
 
 @pytest.mark.parametrize("scale", ["difference", "ratio"])
@@ -175,25 +180,25 @@ def test_an_infinite_loss_is_no_exact_answer_and_no_ratio_of_zero(scale, exact):
     losses = {"sgd": [{1: 2.0}] * runs, "adam": [{1: 2.0, 9: 0.5}] * runs}
     made = tables(("batch", "loss", losses), diverged=[("sgd", replicate) for replicate in range(runs)])
     [part] = ordering(lower="adam", than="sgd", scale=scale, exact=exact).evaluate(made)
-    assert (part.verdict, part.record()["estimate"]) == ("undecided", None)
-    assert part.comparison.outcome.endswith(REASON)
+    assert (part.verdict, part.record().estimate) == ("undecided", None)
+    assert outcomes(part)[-1] == INFINITE
 
 
 def test_a_number_that_diverged_runs_do_not_have_is_undecided():
     made = tables(("train", "rank", {"sgd": [3.0, 3.0], "adam": [1.0, {1: 1.0}]}), diverged=[("adam", 1)])
     [part] = ordering(metric="rank").evaluate(made)
-    assert (part.verdict, part.record()["estimate"]) == ("undecided", None)
-    assert "ADAM has no such number in 1 of 2 replicates" in part.comparison.outcome
+    assert (part.verdict, part.record().estimate) == ("undecided", None)
+    assert ("undefined", "adam", 1, 2) in outcomes(part)
 
 
 def test_missing_data_is_undecided_and_named():
     made = tables(LOSSES, also=["momentum"])
     [part] = ordering(lower="momentum").evaluate(made)
     record = part.record()
-    assert (record["verdict"], record["replicates"], record["estimate"]) == ("undecided", 0, None)
-    assert record["outcome"] == "no data for momentum"
+    assert (record.verdict, record.replicates, record.estimate) == ("undecided", 0, None)
+    assert outcomes(part) == [("no_data", "momentum", 0, 0)]
     [part] = ordering(lower="sgd*", than="sgd").evaluate(made)
-    assert (part.verdict, part.comparison.outcome) == ("undecided", "no data for sgd, sgd*")
+    assert (part.verdict, outcomes(part)) == ("undecided", [("no_data", "sgd", 0, 0), ("no_data", "sgd*", 0, 0)])
 
 
 def test_neither_learned_is_an_outcome_of_its_own():
@@ -202,12 +207,12 @@ def test_neither_learned_is_an_outcome_of_its_own():
     learned = {"metric": "accuracy", "at_least": 0.2}
     fields = {"metric": "accuracy", "lower": None, "higher": "adam"}
     [part] = ordering(**fields, learned=learned).evaluate(made)
-    assert (part.verdict, part.comparison.outcome) == ("supported", "neither learned")
+    assert (part.verdict, outcomes(part)) == ("supported", [NEITHER])
     [part] = ordering(**fields, learned=learned, neither_learned="exception").evaluate(made)
-    assert (part.verdict, part.comparison.outcome) == ("contradicted", "neither learned")
+    assert (part.verdict, outcomes(part)) == ("contradicted", [NEITHER])
     one = tables(("test", "accuracy", {**runs, "adam": [0.11, 0.12, 0.21]}))
     [part] = ordering(**fields, learned=learned).evaluate(one)
-    assert part.comparison.outcome == ""
+    assert outcomes(part) == []
 
 
 def test_a_share_of_settings_is_a_holm_family_over_an_axis():
@@ -303,7 +308,7 @@ def test_layer_ratio(bound, verdict):
     spec = {"kind": "layer_ratio", "metric": "unit_std", "variants": "he", "reference": "layer-1"}
     assert verdicts(Check.build({**spec, "layer": "layer-5", **bound}), made) == [verdict]
     parts = Check.build({**spec, "layer": "layer-*", **bound}).evaluate(made)
-    assert [part.comparison.metric for part in parts] == ["unit_std/layer-5"]
+    assert [part.comparison.quantity.metric for part in parts] == ["unit_std/layer-5"]
 
 
 def test_a_negative_number_under_a_ratio_is_undecided_with_its_reason():
@@ -314,7 +319,7 @@ def test_a_negative_number_under_a_ratio_is_undecided_with_its_reason():
     spec = {"kind": "layer_ratio", "metric": "slope", "variants": "he", "layer": "layer-2", "reference": "layer-1"}
     [part] = Check.build({**spec, "below": 1}).evaluate(made)
     assert part.verdict == "undecided"
-    assert "needs positive values" in part.comparison.outcome
+    assert "needs positive values" in part.comparison.outcomes[-1].problem
 
 
 def reaching(*steps):
@@ -337,7 +342,7 @@ def test_time_to_target(adam, sgd, verdict):
     spec = {"kind": "time_to_target", "metric": "accuracy", "at_least": 0.9, "sooner": "adam", "than": "sgd"}
     [part] = Check.build(spec).evaluate(made)
     assert part.verdict == verdict
-    assert ("SGD did not reach it in" in part.comparison.outcome) == (None in sgd)
+    assert (("unreached", "sgd", sgd.count(None), 3) in outcomes(part)) == (None in sgd)
 
 
 def test_time_to_target_asks_for_its_factor():

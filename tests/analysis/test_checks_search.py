@@ -7,7 +7,7 @@ from chapter6.analysis.checks import Check
 from chapter6.analysis.checks_search import explained
 from chapter6.registry import StudyError
 
-from .hand_made import search_tables, verdicts
+from .hand_made import outcomes, search_tables, verdicts
 
 SEARCHES, TRIALS = 5, 100
 
@@ -73,7 +73,7 @@ def test_band_of_the_best_trials(fields, verdict):
 def test_the_best_trials_of_a_peak_lie_away_from_the_edge():
     check = build("band", parameter="eta", of="edge", best=5, above=0.3)
     [part] = check.evaluate(made(by_a_peak_of_eta))
-    assert (part.verdict, part.comparison.outcome) == ("supported", "")
+    assert (part.verdict, outcomes(part)) == ("supported", [])
 
 
 def test_rounds_are_compared_with_the_one_before():
@@ -84,9 +84,9 @@ def test_rounds_are_compared_with_the_one_before():
         {"random": np.array(rising) + jitter[:, None] * np.arange(12)}, {"eta": [[1.0] * 12] * 4}, rounds
     )
     parts = build("rounds").evaluate(tables)
-    assert [(part.comparison.subject, part.comparison.rival) for part in parts] == [
-        ("round 2", "round 1"),
-        ("round 3", "round 2"),
+    assert [(part.comparison.subject.names, part.comparison.rival.names) for part in parts] == [
+        (("2",), ("1",)),
+        (("3",), ("2",)),
     ]
     assert [part.verdict for part in parts] == ["supported", "undecided"]
     assert parts[0].interval.estimate == pytest.approx(0.3 + 0.005 * 4)
@@ -99,7 +99,7 @@ def test_time_to_target_on_a_search_counts_trials_and_keeps_censored_searches():
     [part] = Check.build({**spec, "sooner": "bayesian", "than": "random"}).evaluate(tables)
     assert part.verdict == "supported"
     assert part.interval.bound == "at most"
-    assert part.comparison.outcome == "random did not reach it in 1 of 3"
+    assert outcomes(part) == [("unreached", "random", 1, 3)]
 
 
 def test_updates_saved_by_stopping_early():
@@ -119,7 +119,7 @@ def test_missing_searches_are_undecided():
         build("explained_variance", parameter="eta", than="decay"),
     ):
         [part] = check.evaluate(tables)
-        assert (part.verdict, part.comparison.outcome) == ("undecided", "no data for random")
+        assert (part.verdict, outcomes(part)) == ("undecided", [("no_data", "random", 0, 0)])
 
 
 def test_what_does_not_fit_a_search_is_refused():

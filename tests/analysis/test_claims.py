@@ -12,8 +12,9 @@ from scipy import stats
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
-from chapter6.analysis.comparisons import Comparison, Range, deciding, judge_family, sampled
-from chapter6.registry import StudyError
+from chapter6.analysis.comparisons import Comparison, deciding, judge_family, sampled
+from chapter6.records import ClaimRecord, Range
+from chapter6.registry import StudyError, build, plain
 from chapter6.study.loading import load_study
 
 from .hand_made import tables
@@ -21,12 +22,13 @@ from .hand_made import tables
 STUDY = load_study(root=Path(__file__).parents[2])
 CHAPTER = {claim.id: claim for experiment in STUDY.experiments.values() for claim in experiment.claims}
 PART_KEYS = {
-    *("label", "track", "variants", "metric", "margin", "unit", "scale", "estimate", "low", "high"),
-    *("confidence", "correction", "replicates", "verdict", "decides_at", "outcome"),
+    *("kind", "quantity", "details", "subject", "rival", "where", "strategy", "scale", "unit", "margin", "variants"),
+    *("track", "outcomes", "verdict", "estimate", "low", "high", "bound", "confidence", "correction", "replicates"),
+    *("least", "most", "closed", "exception", "decides_at"),
 }
 RESULT_KEYS = {
-    *("id", "experiment", "statement", "verdict", "estimate", "low", "high", "replicates"),
-    *("parts", "sentence", "preview"),
+    *("id", "experiment", "whose", "margin_by", "verdict", "estimate", "low", "high", "replicates"),
+    *("leading", "parts", "groups", "preview"),
 }
 MADE = tables(
     (
@@ -42,7 +44,7 @@ def better(*names, **fields):
 
 
 def judged(*checks, combine="all_of", at_least=None, of=MADE):
-    return judge_claim(Claim("C03", "It is better", checks, combine, at_least), "6.1-mnist", of)
+    return plain(judge_claim(Claim("C03", "It is better", checks, combine, at_least), "6.1-mnist", of))
 
 
 def test_the_study_s_claims_are_all_there():
@@ -63,8 +65,8 @@ def test_every_claim_of_the_chapter_names_what_it_needs_and_says_what_is_missing
         assert all(split in ("batch", "train", "validation", "test") for split, _ in check.metrics_named())
     for nothing in (tables(), {}):
         result = judge_claim(claim, "e", nothing)
-        assert (result["verdict"], result["estimate"]) == ("undecided", None)
-        assert all(part["outcome"].startswith("no data for") for part in result["parts"])
+        assert (result.verdict, result.estimate) == ("undecided", None)
+        assert all("no_data" in {outcome.what for outcome in part.outcomes} for part in result.parts)
 
 
 def test_a_result_is_plain_json_with_the_deciding_part_on_top():
@@ -72,7 +74,8 @@ def test_a_result_is_plain_json_with_the_deciding_part_on_top():
     assert result.keys() == RESULT_KEYS
     assert {key for part in result["parts"] for key in part} == PART_KEYS
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    weakest = result["parts"][1]
+    assert plain(build(ClaimRecord, result)) == result
+    weakest = result["parts"][result["leading"]]
     assert weakest["variants"] == ["bad", "sgd"]
     assert {key: result[key] for key in ("estimate", "low", "high", "replicates", "verdict")} == {
         key: weakest[key] for key in ("estimate", "low", "high", "replicates", "verdict")
@@ -130,13 +133,13 @@ def test_claims_that_cannot_be_counted_are_refused():
 
 def test_a_preview_is_marked():
     claim = Claim("C03", "It is better", (better("good"),))
-    assert judge_claim(claim, "e", MADE, preview=True)["preview"] is True
-    assert judge_claim(claim, "e", MADE)["preview"] is False
+    assert judge_claim(claim, "e", MADE, preview=True).preview is True
+    assert judge_claim(claim, "e", MADE).preview is False
 
 
 def compared(values, margin, direction):
     claimed = Range(least=margin) if direction == "greater" else Range(most=margin)
-    return Comparison(sampled(np.array(values)), claimed, margin, "it", "it", "it")
+    return Comparison(measure=sampled(np.array(values)), claimed=claimed, margin=margin)
 
 
 SAMPLES = st.lists(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapter6.analysis.quantities import Curve, Quantity, Target, summarized
 from chapter6.analysis.runs import budgets, metrics_like, readings, times
 from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.quantities import Curve, Quantity, Target, summarized
 from chapter6.registry import StudyError
 
 from .hand_made import search_tables, tables
@@ -140,8 +140,8 @@ def test_pairs_are_of_one_setting_and_replicates_of_both():
     made = tables(("test", "accuracy", {name: [0.5] for name in axes}), axes=axes)
     data = VariantData(made)
     assert list(data.pairs("bn-*", "plain-*", ["std"])) == [
-        (("bn-1", "plain-1"), "std 1"),
-        (("bn-2", "plain-2"), "std 0.1"),
+        (("bn-1", "plain-1"), {"std": 1}),
+        (("bn-2", "plain-2"), {"std": 0.1}),
     ]
     assert len(list(data.pairs("bn-*", "*"))) == 6
     a, b = aligned({"a": {0: 1.0, 1: 2.0, 3: 3.0}, "b": {3: 30.0, 1: 20.0}}, "a", "b")

@@ -6,7 +6,6 @@ More of it is tried where it is read: mirrors in ``data/``, YAML in ``study/test
 
 import ast
 import html
-import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -114,8 +113,6 @@ def test_text_that_wants_to_be_markup_is_shown_as_text(fresh):
     assert "49" not in said.partition(MARKUP)[2][:200]
     policy = next(e.get("content") for e in page.iter() if e.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none';")
-    verdicts = json.loads((fresh / "results/claims.json").read_text(encoding="utf-8"))
-    assert [verdict["statement"] for verdict in verdicts] == [MARKUP]
     assert html.escape(MARKUP, quote=False) in content
 
 

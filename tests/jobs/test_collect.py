@@ -5,15 +5,22 @@ from pathlib import Path
 import pytest
 
 from chapter6.files import write_json
+from chapter6.registry import plain
 
+from .judged import PART, claim_record
 from .small import call, train, write_study
+
+
+def judged(study, experiment, *claims):
+    records = [claim_record(claim, experiment, PART) for claim in claims]
+    write_json(study.paths.claims(experiment), plain(records))
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = write_study()
-    write_json(study.paths.claims("6.1-bowl"), [{"id": "C02"}, {"id": "C01"}])
+    judged(study, "6.1-bowl", "C02", "C01")
     return study
 
 
@@ -23,16 +30,16 @@ def collected(study, *arguments):
 
 
 def test_verdicts_stand_in_the_order_of_their_ids(study):
-    write_json(study.paths.claims("6.2-noise"), [{"id": "C00"}, {"id": "C10"}])
+    judged(study, "6.2-noise", "C00", "C10")
     assert collected(study) == ["C00", "C01", "C02", "C10"]
 
 
 @pytest.fixture
 def trained(study):
     """The study with its runs, and verdicts later than these."""
-    for name, verdicts in {"6.1-bowl": [{"id": "C02"}, {"id": "C01"}], "6.2-noise": [{"id": "C00"}]}.items():
+    for name, claims in {"6.1-bowl": ["C02", "C01"], "6.2-noise": ["C00"]}.items():
         train(study, name)
-        write_json(study.paths.claims(name), verdicts)
+        judged(study, name, *claims)
     return study
 
 

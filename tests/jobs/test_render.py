@@ -4,12 +4,14 @@ import json
 import os
 import re
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chapter6.engine.run import Run
 from chapter6.files import write_json, write_text
+from chapter6.intervals import Verdict
 from chapter6.jobs import render
 from chapter6.registry import StudyError, build, plain
 from chapter6.study.code import training_digest
@@ -19,6 +21,8 @@ from chapter6.study.plan import Study
 from chapter6.study.results import RunRecord, identity
 from chapter6.study.searches import Chosen, Round, Trial
 from chapter6.study.tunings import Candidate, Tuned
+
+from .judged import PART, claim_record
 
 PATHS = """
 id: 6.1-paths
@@ -72,16 +76,6 @@ variants:
 CHECK = "check: {kind: ordering, metric: accuracy, split: test, higher: halved, than: coarse}}]\n"
 RATE = "stages.main.optimizer.learning_rate"
 OTHER = PATHS.replace("6.1-paths", "Z-new").replace("C01", "C99")
-VERDICT = {
-    "verdict": "supported",
-    "estimate": 0.25,
-    "low": 0.25,
-    "high": 0.25,
-    "replicates": 1,
-    "sentence": "It moved.",
-    "preview": False,
-    "parts": [{"label": "final height: SGD", "verdict": "supported", "variants": ["sgd"], "low": None}],
-}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><text>drawn</text></svg>'
 
 
@@ -127,7 +121,7 @@ def finish(study: Study, name: str) -> None:
         write_json(planned.files[1], plain(record))
     write_json(
         paths.claims(name),
-        [{"id": claim.id, "experiment": name, "statement": claim.says, **VERDICT} for claim in experiment.claims],
+        [plain(claim_record(claim.id, name, PART)) for claim in experiment.claims],
     )
     for figure in experiment.figures:
         write_text(paths.figure(name, figure), SVG)
@@ -169,7 +163,7 @@ def test_everything_that_exists_is_on_the_page(study):
         "6.1 Prose",
         "Read <em>this</em>",
         "It &lt;moves&gt;",
-        "It moved.",
+        "final height is 0.25",
         "A remark.",
         "Three updates.",
         ">drawn</text>",
@@ -197,7 +191,7 @@ def test_a_failed_experiment_costs_itself_only(study):
     html = page("--incomplete")
     assert "Z-new</a>:" in html
     assert "6.1-paths</a>:" not in html
-    assert "It moved." in html
+    assert "final height is 0.25" in html
 
 
 def test_runs_of_other_settings_are_not_shown(study):
@@ -208,7 +202,7 @@ def test_runs_of_other_settings_are_not_shown(study):
     write_json(record, old | {"run": old["run"] | {"stages": [stage | {"steps": 99}]}})
     html = page()
     assert "6.1-paths</a>: runs of 1 of 2 variants (sgd)" in html
-    assert "It moved." not in html
+    assert "final height is 0.25" not in html
     assert ">drawn</text>" not in html
 
 
@@ -217,7 +211,7 @@ def test_runs_of_another_seed_are_not_shown(study):
     write_json("results/study.json", {"study_seed": 7})
     html = page()
     assert "6.1-paths</a>: runs of 2 of 2 variants (sgd, adam)" in html
-    assert "It moved." not in html
+    assert "final height is 0.25" not in html
 
 
 def with_record(study: Study, name: str, sources: str = "", data: str | None = None) -> None:
@@ -259,9 +253,9 @@ def test_unreadable_verdicts_are_missing_after_a_failure_and_else_an_error(study
 def test_after_a_failure_files_older_than_the_runs_are_not_shown(study):
     finish(study, "6.1-paths")
     os.utime(study.paths.claims("6.1-paths"), (1, 1))
-    assert "It moved." in page()
+    assert "final height is 0.25" in page()
     html = page("--incomplete")
-    assert "It moved." not in html
+    assert "final height is 0.25" not in html
     assert "6.1-paths</a>: verdicts" in html
 
 
@@ -278,7 +272,7 @@ def test_results_and_output_may_stand_elsewhere(study):
     write_json("results/study.json", {"only": "6.1-paths"})
     page("--results", "copy", "--output", "reports/html/index.html")
     html = Path("reports/html/index.html").read_text(encoding="utf-8")
-    assert "It moved." in html
+    assert "final height is 0.25" in html
     assert "A selection." in html
 
 
@@ -337,9 +331,10 @@ def test_a_claim_of_two_tracks_says_where_they_disagree(study):
     study = with_experiment(TUNED)
     tune(study)
     finish(study, "6.2-tuned")
-    verdicts = json.loads(Path(study.paths.claims("6.2-tuned")).read_text())
-    parts = [{"label": t, "track": t, "verdict": v} for t, v in (("book", "supported"), ("tuned", "contradicted"))]
-    write_json(study.paths.claims("6.2-tuned"), [verdicts[0] | {"parts": parts}])
+    (claim,) = study.experiments["6.2-tuned"].claims
+    tracks = (("book", Verdict.SUPPORTED), ("tuned", Verdict.CONTRADICTED))
+    parts = (replace(PART, track=track, verdict=verdict) for track, verdict in tracks)
+    write_json(study.paths.claims("6.2-tuned"), [plain(claim_record(claim.id, "6.2-tuned", *parts))])
     assert "book: supported, tuned: contradicted" in page()
 
 

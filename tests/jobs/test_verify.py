@@ -190,8 +190,8 @@ FORGED = {
         "C20: the page shows 'contradicted', and results/claims.json says 'supported'",
     ),
     "an estimate": ({name: claim("C20", estimate=-0.5) for name in CLAIMS}, "C20: judged again from the tables, estim"),
-    "a sentence": ({name: claim("C20", sentence="It is so.") for name in CLAIMS}, "tables, sentence is"),
-    "a statement": ({name: claim("C20", statement="Slow is fast.") for name in CLAIMS}, "tables, statement is"),
+    "a sentence": ({name: claim("C20", sentence="It is so.") for name in CLAIMS}, "C20: judged again from the tables"),
+    "whose reading it is": ({name: claim("C20", whose="reader") for name in CLAIMS}, "tables, whose is"),
     "a claim left out": (
         {name: parsed(lambda claims: claims.pop()) for name in CLAIMS},
         "6.4-net: has other claims than its settings",
@@ -295,7 +295,7 @@ def test_an_archive_of_an_unfinished_study_does_not_pass(studies, tmp_path, caps
 
 
 @pytest.mark.usefixtures("place")
-def test_words_of_a_verdict_may_be_those_of_another_version_but_not_its_numbers(capsys):
+def test_what_another_version_judged_is_told_and_judged_again(capsys):
     def by_other_code(**changes):
         with archive.opened(Path("a.zip")) as honest:
             files = dict(honest.items()) | {name: claim("C20", **changes)(honest[name]) for name in CLAIMS}
@@ -304,7 +304,7 @@ def test_words_of_a_verdict_may_be_those_of_another_version_but_not_its_numbers(
             archive.write_archive(Path("b.zip"), files, honest.manifest.study, made)
         return verify(capsys, "b.zip")
 
-    status, said = by_other_code(sentence="Put otherwise.")
+    status, said = by_other_code()
     assert status == 0
     assert "A was judged by other code than this." in said
     assert by_other_code(estimate=-0.5)[0] == 1

@@ -54,11 +54,8 @@ CLAIM = ClaimView(
     statement="Adam learns faster than SGD",
     verdict="supported",
     sentence="Adam's loss is lower.",
-    estimate=-0.5213,
-    low=-0.5415,
-    high=-0.5011,
-    replicates=10,
     parts=(PART,),
+    leading=PART,
 )
 EXPERIMENT = ExperimentView(
     id="6.1-mnist",
@@ -277,7 +274,7 @@ def test_a_claim_shows_verdict_numbers_sentence_remark_and_parts():
 )
 def test_numbers_carry_their_unit(unit, scale, shown):
     part = replace(PART, unit=unit, scale=scale, estimate=0.432, low=0.41, high=0.454)
-    experiment = replace(EXPERIMENT, claims=(replace(CLAIM, parts=(part,)),))
+    experiment = replace(EXPERIMENT, claims=(replace(CLAIM, parts=(part,), leading=part),))
     assert shown in text(parsed(replace(PAGE, sections=(SectionView("6.1", "", (experiment,)),))))
 
 

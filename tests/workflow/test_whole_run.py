@@ -14,7 +14,7 @@ from .project import EXPERIMENTS, PLANNED, RUNS_IN_MLFLOW
 pytestmark = pytest.mark.workflow
 COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
 PART_KEYS = {
-    *("track", "variants", "metric", "margin", "estimate", "low", "high", "confidence", "correction"),
+    *("track", "variants", "quantity", "margin", "estimate", "low", "high", "confidence", "correction"),
     *("replicates", "verdict"),
 }
 
@@ -57,7 +57,7 @@ def test_verdicts_have_the_agreed_form(finished):
         *(("T01", "6.1-net"), ("T02", "6.1-bowl"), ("T03", "6.2-noise"))
     ]
     for claim in claims:
-        assert claim["statement"]
+        assert claim["whose"] == "source"
         assert claim["verdict"] in {"supported", "contradicted", "undecided"}
         assert claim["parts"]
         for part in claim["parts"]:

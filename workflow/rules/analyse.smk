@@ -52,7 +52,14 @@ rule judge:
             "judge",
             claims=lambda experiment: digest(plain(experiment.spec.claims)),
             sources=source_digest(
-                "analysis/*.py", "intervals.py", "metrics.py", "settings.py", "words.py", "jobs/judge.py"
+                "analysis/*.py",
+                "records.py",
+                "quantities.py",
+                "intervals.py",
+                "metrics.py",
+                "settings.py",
+                "words.py",
+                "jobs/judge.py",
             ),
         ),
     output:

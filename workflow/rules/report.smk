@@ -36,6 +36,9 @@ rule page:
             source_digest(
                 "report/*.py",
                 "report/*/*",
+                "records.py",
+                "quantities.py",
+                "words.py",
                 "metrics.py",
                 "terminal.py",
                 "study/resolution.py",

@@ -14,17 +14,16 @@ from chapter6.analysis.comparisons import (
     Demand,
     Numbers,
     Part,
-    Range,
-    Scale,
     judge_each,
     judge_family,
     sampled,
 )
-from chapter6.analysis.quantities import Quantity, Summary, Target
 from chapter6.analysis.runs import Tables
-from chapter6.analysis.variant_data import VariantData, names
+from chapter6.analysis.variant_data import Setting, VariantData, names
 from chapter6.intervals import Direction
 from chapter6.metrics import Split
+from chapter6.quantities import Quantity, Summary, Target
+from chapter6.records import Outcome, Range, Scale, Side
 from chapter6.registry import Count, Family, Index, Names, StudyError
 
 OneOrMore = str | Names
@@ -87,9 +86,10 @@ class Check(Fields, Family):
         data = VariantData(tables)
         try:
             with np.errstate(invalid="ignore"):  # what is infinite less what is infinite
-                found = [replace(each, diverged=data.diverged(each.variants)) for each in self.comparisons(data)]
+                asked = self.comparisons(data)
+            found = [replace(each, kind=self.key, diverged=data.diverged(each.variants)) for each in asked]
         except StudyError as error:
-            found = [replace(self.blank(), outcome=str(error))]
+            found = [replace(self.blank(), outcomes=(Outcome("problem", problem=str(error)),))]
         missing = max(self.needs or 1, 1) - len(found)
         return found + [self.blank()] * missing
 
@@ -114,15 +114,13 @@ class Check(Fields, Family):
 
     def blank(self) -> Comparison:
         """A comparison without data."""
-        wanted = ", ".join(sorted(self.variants_named()))
+        wanted = tuple(sorted(self.variants_named()))
         return Comparison(
+            kind=self.key,
             measure=sampled(np.empty(0)),
             claimed=Range(least=0),
-            margin=0.0,
-            quantity=self.key.replace("_", " "),
-            metric=getattr(self, "metric", ""),
-            subject=wanted,
-            outcome=f"no data for {wanted}",
+            subject=Side("group", wanted),
+            outcomes=tuple(Outcome("no_data", name) for name in wanted),
         )
 
 
@@ -228,7 +226,7 @@ class Bounded(Fields):
 
 def each_pair(
     data: VariantData, subjects: OneOrMore, rivals: OneOrMore, axes: tuple[str, ...] = ()
-) -> tuple[list[tuple[tuple[str, str], str]], list[str]]:
-    """The pairs with their setting in words, and all variants in them."""
+) -> tuple[list[tuple[tuple[str, str], Setting]], list[str]]:
+    """The pairs with their setting, and all variants in them."""
     pairs = list(data.pairs(subjects, rivals, axes))
     return pairs, sorted({name for sides, _ in pairs for name in sides})

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Numbers, Range, compared
-from chapter6.analysis.quantities import Quantity, Target
+from chapter6.analysis.comparisons import Comparison, Numbers, compared
 from chapter6.analysis.runs import Readings, budgets, times
-from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import Interval, censored_ratio
 from chapter6.metrics import Split
-from chapter6.registry import Positive
+from chapter6.quantities import Quantity, Target
+from chapter6.records import Outcome, Range
+from chapter6.registry import Positive, plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,8 @@ class LayerRatio(Check, key="layer_ratio"):
         of_layer, of_reference = (values.get(variant, {}) for values in (numbers.values, reference))
         a, b = aligned({"layer": of_layer, "reference": of_reference}, "layer", "reference")
         demand = self.demand(self.claimed, getattr(self, self.one_of("above", "below", "within")), "ratio")
-        quantity = f"{numbers.quantity} relative to {self.reference.replace('-', ' ')}"
-        return replace(numbers.single(demand, variant), measure=compared(demand, a, b), quantity=quantity)
+        measure, details = compared(demand, a, b), {"reference": self.reference}
+        return replace(numbers.single(demand, variant), measure=measure, details=details)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ class TimeToTarget(Check, key="time_to_target"):
         limits = budgets(data.tables, self.target, involved)
         return [self._ratio(taken, sides, where, limits) for sides, where in pairs]
 
-    def _ratio(self, taken: Numbers, sides: tuple[str, str], where: str, limits: dict[str, float]) -> Comparison:
+    def _ratio(self, taken: Numbers, sides: tuple[str, str], where: Setting, limits: dict[str, float]) -> Comparison:
         a, b = aligned(taken.values, *sides)
         limit = min((limits[side] for side in sides if side in limits), default=math.inf)
 
@@ -120,14 +121,9 @@ class TimeToTarget(Check, key="time_to_target"):
 
         whole = taken.pair(self.beyond("less", self.margin, "ratio"), sides, where)
         never = [
-            f"{taken.data.label(side)} did not reach it in {int(np.isinf(values).sum())} of {values.size}"
+            Outcome("unreached", side, int(np.isinf(values).sum()), values.size)
             for side, values in zip(sides, (a, b), strict=True)
             if np.isinf(values).any()
         ]
-        unit = "trials" if self.metric.startswith("best/") else "steps"
-        return replace(
-            whole,
-            measure=measure,
-            quantity=f"number of {unit} until {self.target}",
-            outcome="; ".join(filter(None, (whole.outcome, *never))),
-        )
+        details = {"target": plain(self.target)}
+        return replace(whole, measure=measure, details=details, outcomes=(*whole.outcomes, *never))

@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Numbers, Range, sampled
-from chapter6.analysis.quantities import Target
+from chapter6.analysis.comparisons import Comparison, Numbers, sampled
 from chapter6.analysis.runs import Readings
 from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.metrics import Transform
+from chapter6.quantities import Target
+from chapter6.records import Outcome, Range
 from chapter6.registry import Count, Positive
 
 
@@ -52,8 +53,8 @@ class Ordering(Measured, Compared, Check):
         seen = np.array([value for name in comparison.variants for value in levels.get(name, {}).values()])
         if not self.learned or not seen.size or self.learned.reached(seen).any():
             return comparison
-        outcome = "; ".join(filter(None, (comparison.outcome, "neither learned")))
-        return replace(comparison, outcome=outcome, exception=self.neither_learned == "exception")
+        outcomes = (*comparison.outcomes, Outcome("neither_learned"))
+        return replace(comparison, outcomes=outcomes, exception=self.neither_learned == "exception")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,6 @@ class Interaction(Measured, Check):
     def _difference(self, numbers: Numbers) -> Comparison:
         involved = (*self.larger, *self.than)
         a, b, c, d = aligned(numbers.values, *involved)
-        first, second, third, fourth = (numbers.data.label(name) for name in involved)
-        measured = f"{numbers.quantity}, what {first} has over {second} less what {third} has over {fourth}"
         measure = sampled((a - b) - (c - d), certain=self.exact)
-        return numbers.comparison(self.beyond("greater", self.margin), measure, involved, quantity=measured)
+        details = {"larger": self.larger, "than": self.than}
+        return numbers.comparison(self.beyond("greater", self.margin), measure, involved, details=details)

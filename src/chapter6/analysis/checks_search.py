@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,9 @@ from chapter6.analysis.runs import read_runs
 from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
 from chapter6.intervals import Array
 from chapter6.metrics import Transform, metric_of, recorded_key
+from chapter6.records import Side
 from chapter6.registry import Count, Share
 from chapter6.settings import has_key, key_among
-from chapter6.words import parameter_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -89,7 +89,7 @@ class OfTrials(Measured):
         own: dict[int, float],
         against: dict[int, float] | None = None,
         transform: Transform = "identity",
-        **told: str,
+        **told: Any,
     ) -> Comparison:
         """A number of each search, or its difference from a second one."""
         sides = {"own": own} if against is None else {"own": own, "against": against}
@@ -126,10 +126,9 @@ class ExplainedVariance(OfTrials, Check, key="explained_variance"):
                 self.beyond("greater", self.margin),
                 self._shares(searches, self.parameter),
                 self._shares(searches, other),
-                quantity=f"share in the variance of {self.quantity}",
-                subject=parameter_name(self.parameter),
-                rival=parameter_name(other),
-                where=data.label(variant),
+                subject=Side("parameter", (self.parameter,)),
+                rival=Side("parameter", (other,)),
+                strategy=variant,
                 unit="share",
             )
             for variant in data.expand(self.variants)
@@ -168,8 +167,8 @@ class Band(OfTrials, Bounded, Check):
                 self.demand(self.claimed, self.level, "ratio" if self.of == "width" else "value"),
                 {replicate: self._place(search) for replicate, search in searches.items()},
                 transform="logit" if self.of == "edge" else "log",
-                quantity=self._described(),
-                subject=data.label(variant),
+                details={"parameter": self.parameter, "best": self.best, "of": self.of},
+                subject=Side("variant", (variant,)),
                 unit="share" if self.of == "edge" else "",
             )
             for variant in data.expand(self.variants)
@@ -194,14 +193,6 @@ class Band(OfTrials, Bounded, Check):
         low, high = np.quantile(np.log10(values), [(1 - self.coverage) / 2, (1 + self.coverage) / 2])
         return float(low), float(high)
 
-    def _described(self) -> str:
-        trials, parameter = f"the {self.best} best trials", parameter_name(self.parameter)
-        if self.of == "edge":
-            return f"distance of {trials} from the edge of the range of {parameter}"
-        if self.of == "width":
-            return f"width of the band of {parameter} with {trials}, relative to that of all trials"
-        return f"{self.of} end of the band of {parameter} with {trials}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds(OfTrials, Check):
@@ -225,10 +216,9 @@ class Rounds(OfTrials, Check):
                         self.beyond(direction_of(self.better), self.margin),
                         _medians(searches, later),
                         _medians(searches, earlier),
-                        quantity=f"median of {self.quantity}",
-                        subject=f"round {later:g}",
-                        rival=f"round {earlier:g}",
-                        where=data.label(variant),
+                        subject=Side("round", (f"{later:g}",)),
+                        rival=Side("round", (f"{earlier:g}",)),
+                        strategy=variant,
                     )
                 )
         return found

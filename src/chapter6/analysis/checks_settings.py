@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family, sampled
-from chapter6.analysis.quantities import Quantity, Target
 from chapter6.analysis.runs import Tables
-from chapter6.analysis.variant_data import VariantData, across, aligned, in_words, names, ranks
+from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
-from chapter6.registry import Names, StudyError
-from chapter6.words import name, parameter_name
+from chapter6.quantities import Quantity, Target
+from chapter6.records import Side
+from chapter6.registry import Names, StudyError, plain
 
 Better = Literal["higher", "lower"]
 
@@ -56,22 +56,21 @@ class Reversal(Measured, Check):
         numbers = Numbers.of(data, self.quantity, variants)
         demand = self.beyond(direction_of(self.better), self.margin)
         found = []
-        for setting, members in data.by_setting(variants, self.settings).items():
-            where = in_words(self.settings, setting)
+        for setting, members in data.by_setting(variants, self.settings):
             for sides in permutations(members, 2):
                 subject, rival = (str(data.level(side, self.methods)) for side in sides)
                 if subject != rival:
-                    both = numbers.pair(demand, sides, where)
-                    found.append(replace(both, subject=name(subject), rival=name(rival)))
+                    both = numbers.pair(demand, sides, setting)
+                    found.append(replace(both, subject=Side("level", (subject,)), rival=Side("level", (rival,))))
         return found
 
     def evaluate(self, tables: Tables) -> list[Part]:
-        strongest: dict[tuple[str, str], Part] = {}
+        strongest: dict[tuple[Side | None, Side | None], Part] = {}
         parts = judge_family(self.asked(tables))
         for part in parts:
             methods = (part.comparison.subject, part.comparison.rival)
             strongest[methods] = max(strongest.get(methods, part), part, key=lambda each: each.strength)
-        reversals = [[part, strongest[b, a]] for (a, b), part in strongest.items() if a < b]
+        reversals = [[part, strongest[b, a]] for (a, b), part in strongest.items() if a and b and a.names < b.names]
         return max(reversals, key=lambda sides: min(side.strength for side in sides), default=parts)
 
 
@@ -104,20 +103,18 @@ class Trend(Measured, Check):
         variants = data.expand(self.variants)
         numbers = Numbers.of(data, self.quantity, variants)
         return [
-            self._trend(numbers, members, in_words(self.each, setting))
-            for setting, members in data.by_setting(variants, self.each).items()
+            self._trend(numbers, members, setting)
+            for setting, members in data.by_setting(variants, self.each)
             if all(data.level(member, self.along) is not None for member in members)
         ]
 
-    def _trend(self, numbers: Numbers, members: list[str], where: str) -> Comparison:
+    def _trend(self, numbers: Numbers, members: list[str], where: Setting) -> Comparison:
         levels = np.array([numbers.data.numeric_level(member, self.along) for member in members])
         if self.axis == "log" and self.by == "slope" and levels.min() <= 0:
             raise StudyError(f"axis {self.along!r} has the level {levels.min():g}; write axis: linear")
         slopes = np.array([self._slope(levels, row) for row in across(numbers.values, members).values()])
-        told = {"where": where, "quantity": f"rank correlation of {self.quantity} with {self.along}", "unit": ""}
-        if self.by == "slope":
-            step = "decade" if self.axis == "log" else "unit"
-            told = {"where": where, "quantity": f"change of {self.quantity} in a {step} of {self.along}"}
+        told: dict[str, Any] = {"details": {"along": self.along, "by": self.by, "axis": self.axis}, "where": where}
+        told |= {"unit": ""} if self.by == "rank" else {}
         demand = self.beyond(direction_of(self.direction), self.margin)
         return numbers.comparison(demand, sampled(slopes, certain=self.exact), members, **told)
 
@@ -147,10 +144,8 @@ class Spread(Measured, Compared, Check):
         self.refuse_points(self.amount, self.scale)
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        word = "standard deviation" if self.by == "deviation" else "range"
-        quantity = f"{word} of {self.quantity} over the settings of {name(self.along)}"
-        demand = self.beyond(self.direction, self.amount, self.scale)
-        return [between_groups(self, demand, data, self.quantity, self._spreads, quantity=quantity)]
+        demand, details = self.beyond(self.direction, self.amount, self.scale), {"along": self.along, "by": self.by}
+        return [between_groups(self, demand, data, self.quantity, self._spreads, details=details)]
 
     def _spreads(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
         return {replicate: self._spread(row) for replicate, row in across(numbers.values, side).items()}
@@ -182,9 +177,9 @@ class Reach(Compared, Check):
         return {self.along}
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
-        quantity = f"{self.end} {parameter_name(self.along)} at which {self.learned}"
+        details = {"along": self.along, "end": self.end, "target": plain(self.learned)}
         demand = self.beyond(self.direction, self.amount, self.scale)
-        return [between_groups(self, demand, data, self.learned.quantity, self._ends, quantity=quantity, unit="")]
+        return [between_groups(self, demand, data, self.learned.quantity, self._ends, details=details, unit="")]
 
     def _ends(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
         rows = across(numbers.values, side)
@@ -227,8 +222,8 @@ class Learning(Measured, Check):
             replace(
                 numbers.pair(demand, sides, where),
                 measure=sampled(self._clearance(*aligned(numbers.values, *sides)), certain=self.exact),
-                quantity=f"margin of learning where {data.label(sides[1])} does not, in {self.quantity}",
-                rival="",
+                details={"unlearned": sides[1]},
+                rival=None,
             )
             for sides, where in pairs
         ]
@@ -245,7 +240,7 @@ def between_groups(
     data: VariantData,
     of: Quantity,
     reduced: Callable[[Numbers, list[str]], dict[int, float]],
-    **told: str,
+    **told: Any,
 ) -> Comparison:
     """One group's number against another's, paired over replicates; ``reduced`` makes it of a group's quantities."""
     sides = (data.expand(check.subjects), data.expand(check.than))
@@ -253,10 +248,5 @@ def between_groups(
     numbers = Numbers.of(data, of, involved)
     found = {"subject": reduced(numbers, sides[0]), "rival": reduced(numbers, sides[1])}
     measure = compared(demand, *aligned(found, *found))
-    subject, rival = (group_label(given) for given in (check.subjects, names(check.than)))
+    subject, rival = (Side("group", given) for given in (check.subjects, names(check.than)))
     return numbers.comparison(demand, measure, involved, subject=subject, rival=rival, **told)
-
-
-def group_label(patterns: tuple[str, ...]) -> str:
-    """A group's name: its patterns without their wildcards, in words."""
-    return " and ".join(name(pattern.strip("*_-") or "all") for pattern in patterns)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_settings import Reversal
 from chapter6.analysis.comparisons import Group, deciding, judge_family
 from chapter6.analysis.runs import Tables
-from chapter6.analysis.sentences import sentence
+from chapter6.records import ClaimRecord, Counted, Source
 from chapter6.registry import StudyError
 
 
@@ -26,6 +26,8 @@ class Claim:
     checks: tuple[Check, ...]
     combine: Literal["all_of", "any_of", "share_of"] = "all_of"
     at_least: int | None = None
+    whose: Source = "source"
+    margin_by: Source = "ours"
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -46,22 +48,23 @@ class Claim:
         return [Group(tuple(judge_family(asked + blanks)), needed)]
 
 
-def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = False) -> dict[str, Any]:
-    """Return the claim's result as plain JSON data.
+def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = False) -> ClaimRecord:
+    """The claim's record: the weakest part of a conjunction decides, the strongest of an any-of, the k-th of a share.
 
-    The numbers on top are those of the part that decides: the weakest of a conjunction, the strongest of an
-    any-of, the k-th strongest where k must hold. Its verdict is the claim's.
+    Its verdict is the claim's.
     """
     groups = claim.groups(tables)
-    leading = deciding([group.leading for group in groups])
-    record = leading.record()
-    return {
-        "id": claim.id,
-        "experiment": experiment,
-        "statement": claim.says,
-        "verdict": record["verdict"],
-        **{name: record[name] for name in ("estimate", "low", "high", "replicates")},
-        "parts": [part.record() for group in groups for part in group.parts],
-        "sentence": sentence(groups, leading),
-        "preview": preview,
-    }
+    parts = [part for group in groups for part in group.parts]
+    leading = parts.index(deciding([group.leading for group in groups]))
+    records = tuple(part.record() for part in parts)
+    return ClaimRecord(
+        id=claim.id,
+        experiment=experiment,
+        whose=claim.whose,
+        margin_by=claim.margin_by,
+        **{name: getattr(records[leading], name) for name in ("verdict", "estimate", "low", "high", "replicates")},
+        leading=leading,
+        parts=records,
+        groups=tuple(Counted(len(group.parts), group.needed) for group in groups),
+        preview=preview,
+    )

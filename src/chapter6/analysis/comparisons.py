@@ -9,86 +9,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from chapter6.analysis.quantities import Quantity
 from chapter6.analysis.runs import Readings
-from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import (
     CONFIDENCE,
     Array,
-    Direction,
     Interval,
     Verdict,
     exact,
-    judge,
-    judge_equivalence,
-    nearest_edge,
     one_sample,
     paired_difference,
     paired_ratio,
     replicates_to_decide,
 )
-from chapter6.metrics import Transform, metric_of
+from chapter6.metrics import Transform
+from chapter6.quantities import Quantity
+from chapter6.records import Correction, Outcome, PartRecord, Question, Range, Scale, Side, finite
 
-Scale = Literal["difference", "ratio", "value"]
-Correction = Literal["none", "holm"]
 Measure = Callable[[float], Interval]  # confidence -> interval
 
 RANKS = (Verdict.CONTRADICTED, Verdict.UNDECIDED, Verdict.SUPPORTED)
-OPPOSITE = {
-    Verdict.SUPPORTED: Verdict.CONTRADICTED,
-    Verdict.CONTRADICTED: Verdict.SUPPORTED,
-    Verdict.UNDECIDED: Verdict.UNDECIDED,
-}
-
-
-@dataclass(frozen=True)
-class Range:
-    """Where a claim says that a quantity lies; `closed` means that the ends belong to it."""
-
-    least: float = -math.inf
-    most: float = math.inf
-    closed: bool = False
-
-    @property
-    def end(self) -> float:
-        """The one end of a range that is open to a side."""
-        return self.most if math.isinf(self.least) else self.least
-
-    @property
-    def direction(self) -> Direction:
-        """On which side of its end an open range lies."""
-        return "less" if math.isinf(self.least) else "greater"
-
-    @property
-    def bounded(self) -> bool:
-        """Whether both ends are finite: an equivalence."""
-        return math.isfinite(self.least) and math.isfinite(self.most)
-
-    def judge(self, interval: Interval) -> Verdict:
-        """Supported where the interval lies within the range, contradicted where it lies outside."""
-        if self.bounded:
-            return judge_equivalence(interval, self._half, self._middle)
-        if not self.closed:
-            return judge(interval, self.end, self.direction)
-        return OPPOSITE[judge(interval, self.end, "less" if self.direction == "greater" else "greater")]
-
-    def nearest(self, interval: Interval) -> float:
-        """The end that decides."""
-        return nearest_edge(interval, self._half, self._middle) if self.bounded else self.end
-
-    @property
-    def _half(self) -> float:
-        return (self.most - self.least) / 2
-
-    @property
-    def _middle(self) -> float:
-        return (self.most + self.least) / 2
 
 
 @dataclass(frozen=True)
@@ -104,60 +50,34 @@ class Demand:
     certain: bool = False
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One number over replicates and the range in which it should lie.
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Question):
+    """A question with the number over replicates that answers it, and the range in which that should lie.
 
-    The number is `subject`'s quantity, or its difference from or ratio to `rival`'s (subject first). `margin`
-    is as the author wrote it; `claimed` is what it means for the number. `where` names a setting or a layer.
     `diverged` counts the runs behind it that did. An `exception` counts as contradicted whatever its interval.
     """
 
     measure: Measure
     claimed: Range
-    margin: float
-    quantity: str
-    metric: str
-    subject: str
-    rival: str = ""
-    where: str = ""
-    scale: Scale = "value"
-    unit: str = ""
-    variants: tuple[str, ...] = ()
-    track: str = "book"
-    outcome: str = ""
     diverged: int = 0
     exception: bool = False
 
-    @property
-    def sides(self) -> str:
-        """Who is compared, such as "Adam against SGD"."""
-        return " against ".join(side for side in (self.subject, self.rival) if side)
-
-    @property
-    def label(self) -> str:
-        """What is compared, for people."""
-        where = f" ({self.where})" if self.where else ""
-        return ": ".join(words for words in (self.quantity, self.sides) if words) + where
-
     def part(self, confidence: float = CONFIDENCE, correction: Correction = "none") -> Part:
-        """The verdict at a confidence; a number that cannot be had is undecided, and the outcome says why."""
+        """The verdict at a confidence; a number that cannot be had is undecided, and the outcomes say why."""
         try:
             interval = self.measure(confidence)
-            problem = self._undefined(interval)
+            found = self._undefined(interval)
         except ValueError as error:
             interval = Interval(math.nan, math.nan, math.nan, confidence, 0)
-            problem = str(error)
+            found = (Outcome("problem", problem=str(error)),)
         verdict = Verdict.CONTRADICTED if self.exception else self.claimed.judge(interval)
-        outcome = "; ".join(filter(None, (self.outcome, problem)))
-        return Part(replace(self, outcome=outcome), interval, verdict, correction)
+        return Part(replace(self, outcomes=(*self.outcomes, *found)), interval, verdict, correction)
 
-    def _undefined(self, interval: Interval) -> str:
-        """Why there is no mean, where that is because a run that diverged counts as infinite."""
-        metric = metric_of(self.metric)
-        if not (self.diverged and interval.replicates and math.isnan(interval.low) and math.isinf(metric.diverged)):
-            return ""
-        return f"the {metric.name} of a run that diverged counts as infinite, and a mean over it is undefined"
+    def _undefined(self, interval: Interval) -> tuple[Outcome, ...]:
+        """That there is no mean, where that is because a run that diverged counts as infinite."""
+        if not (self.diverged and self.quantity and interval.replicates and math.isnan(interval.low)):
+            return ()
+        return (Outcome("infinite"),) if math.isinf(self.quantity.of.diverged) else ()
 
 
 @dataclass(frozen=True)
@@ -185,27 +105,25 @@ class Part:
             room = -math.inf
         return RANKS.index(self.verdict), room / max(interval.high - interval.low, 1e-300)
 
-    def record(self) -> dict[str, Any]:
-        """The part as plain JSON data; what is not a finite number is null."""
+    def record(self) -> PartRecord:
+        """What is written down of it."""
         comparison, interval = self.comparison, self.interval
-        return {
-            "label": comparison.label,
-            "track": comparison.track,
-            "variants": list(comparison.variants),
-            "metric": comparison.metric,
-            "margin": comparison.margin,
-            "unit": comparison.unit,
-            "scale": comparison.scale,
-            "estimate": finite(interval.estimate),
-            "low": finite(interval.low),
-            "high": finite(interval.high),
-            "confidence": interval.confidence,
-            "correction": self.correction,
-            "replicates": interval.replicates,
-            "verdict": self.verdict.value,
-            "decides_at": self.decides_at,
-            "outcome": comparison.outcome,
-        }
+        return PartRecord(
+            **{field.name: getattr(comparison, field.name) for field in fields(Question)},
+            verdict=self.verdict,
+            estimate=finite(interval.estimate),
+            low=finite(interval.low),
+            high=finite(interval.high),
+            bound=interval.bound,
+            confidence=interval.confidence,
+            correction=self.correction,
+            replicates=interval.replicates,
+            least=finite(comparison.claimed.least),
+            most=finite(comparison.claimed.most),
+            closed=comparison.claimed.closed,
+            exception=comparison.exception,
+            decides_at=self.decides_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -219,11 +137,6 @@ class Group:
     def leading(self) -> Part:
         """The part that decides."""
         return deciding(self.parts, self.needed)
-
-
-def finite(value: float) -> float | None:
-    """The number, or None where JSON has none for it."""
-    return float(value) if math.isfinite(value) else None
 
 
 def judge_each(comparisons: Sequence[Comparison]) -> list[Part]:
@@ -303,15 +216,15 @@ class Numbers:
     def comparison(self, demand: Demand, measure: Measure, variants: Sequence[str], **told: Any) -> Comparison:
         """What is demanded of a number made from those of the variants; what is not told is the quantity's own."""
         unit = "" if demand.scale == "ratio" else self.quantity.unit
-        own = {"quantity": str(self.quantity), "metric": self.quantity.metric, "subject": "", "unit": unit}
+        own = {"quantity": self.quantity, "unit": unit}
         of_demand = {"claimed": demand.claimed, "margin": demand.margin, "scale": demand.scale}
-        return Comparison(measure, **{**own, **of_demand, **self.data.behind(variants, self.values), **told})
+        return Comparison(measure=measure, **{**own, **of_demand, **self.data.behind(variants, self.values), **told})
 
-    def pair(self, demand: Demand, sides: tuple[str, str], where: str = "") -> Comparison:
+    def pair(self, demand: Demand, sides: tuple[str, str], where: Setting | None = None) -> Comparison:
         """One variant's quantity against another's, paired over replicates."""
-        subject, rival = (self.data.label(side) for side in sides)
+        subject, rival = (Side("variant", (side,)) for side in sides)
         measure = compared(demand, *aligned(self.values, *sides))
-        return self.comparison(demand, measure, sides, subject=subject, rival=rival, where=where)
+        return self.comparison(demand, measure, sides, subject=subject, rival=rival, where=where or {})
 
     def single(
         self, demand: Demand, variant: str, transform: Transform = "identity", count: int | None = None
@@ -319,4 +232,4 @@ class Numbers:
         """One variant's quantity over replicates."""
         (numbers,) = aligned(self.values, variant)
         measure = sampled(numbers, transform, count, demand.certain)
-        return self.comparison(demand, measure, (variant,), subject=self.data.label(variant))
+        return self.comparison(demand, measure, (variant,), subject=Side("variant", (variant,)))

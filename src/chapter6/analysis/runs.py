@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chapter6.analysis.quantities import Curve, Quantity, Target, split_of, summarized
 from chapter6.intervals import Array
 from chapter6.metrics import Split, metric_of
+from chapter6.quantities import Curve, Quantity, Target, split_of, summarized
 from chapter6.registry import StudyError
 
 if TYPE_CHECKING:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 
 import numpy as np
 
-from chapter6.analysis.quantities import Quantity
 from chapter6.analysis.runs import Readings, Tables, metrics_like, readings
 from chapter6.intervals import Array
+from chapter6.quantities import Quantity
+from chapter6.records import Outcome
 from chapter6.registry import StudyError
 from chapter6.settings import has_key, key_among
 
-Setting = tuple[Any, ...]  # a level of each of some axes
+Levels = tuple[Any, ...]  # a level of each of some axes
+Setting = Mapping[str, Any]  # axis -> level
 
 
 def names(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -42,14 +45,6 @@ class VariantData:
         return found
 
     @cached_property
-    def labels(self) -> dict[str, str]:
-        """Variants' names for people."""
-        table = self.tables.get("settings")
-        if table is None or "label" not in table:
-            return {}
-        return dict(zip(table["variant"], table["label"], strict=True))
-
-    @cached_property
     def variants(self) -> list[str]:
         """All variants, those without a finished run included, in the order of the experiment."""
         tables = [self.tables.get(name) for name in ("settings", "runs", "curves")]
@@ -64,10 +59,6 @@ class VariantData:
             for variant, outcome in zip(table["variant"], table["outcome"], strict=True):
                 found.setdefault(variant, Counter())[outcome] += 1
         return found
-
-    def label(self, variant: str) -> str:
-        """The variant's name for people."""
-        return self.labels.get(variant, variant)
 
     def expand(self, given: str | Sequence[str]) -> list[str]:
         """The variants that names and patterns stand for; what stands for none is kept as it is."""
@@ -106,56 +97,46 @@ class VariantData:
         except (TypeError, ValueError):
             raise StudyError(f"axis {axis!r} of {variant} is {level!r}, not a number") from None
 
-    def setting(self, variant: str, axes: Sequence[str]) -> Setting:
-        """A variant's levels on several axes."""
-        return tuple(self.level(variant, axis) for axis in axes)
-
-    def by_setting(self, variants: Iterable[str], axes: Sequence[str]) -> dict[Setting, list[str]]:
-        """Variants grouped by their levels on the axes; one group, (), where there are no axes."""
-        groups: dict[Setting, list[str]] = {}
+    def by_setting(self, variants: Iterable[str], axes: Sequence[str]) -> list[tuple[Setting, list[str]]]:
+        """Settings of the axes, each with its variants; one setting, {}, where there are no axes."""
+        groups: dict[Levels, list[str]] = {}
         for variant in variants:
-            groups.setdefault(self.setting(variant, axes), []).append(variant)
-        return groups
+            groups.setdefault(tuple(self.level(variant, axis) for axis in axes), []).append(variant)
+        return [(dict(zip(axes, levels, strict=True)), members) for levels, members in groups.items()]
 
     def pairs(
         self, subjects: str | Sequence[str], rivals: str | Sequence[str], axes: Sequence[str] = ()
-    ) -> Iterator[tuple[tuple[str, str], str]]:
-        """Every subject with every rival of the same setting, and that setting in words."""
+    ) -> Iterator[tuple[tuple[str, str], Setting]]:
+        """Every subject with every rival of the same setting, and that setting."""
         of_rivals = self.by_setting(self.expand(rivals), axes)
-        for setting, of_subjects in self.by_setting(self.expand(subjects), axes).items():
-            for subject in of_subjects:
-                for rival in of_rivals.get(setting, ()):
-                    if subject != rival:
-                        yield (subject, rival), in_words(axes, setting)
+        for setting, of_subjects in self.by_setting(self.expand(subjects), axes):
+            same = (members for other, members in of_rivals if other == setting)
+            for subject, rival in product(of_subjects, next(same, [])):
+                if subject != rival:
+                    yield (subject, rival), setting
 
     def behind(self, variants: Sequence[str], found: Readings) -> dict[str, Any]:
         """What a comparison says of the variants behind its number: which they are, their track, how runs ended."""
-        return {"variants": tuple(variants), "track": self.track(variants), "outcome": self.outcome(variants, found)}
+        return {"variants": tuple(variants), "track": self.track(variants), "outcomes": self.ended(variants, found)}
 
-    def outcome(self, variants: Iterable[str], found: Readings) -> str:
+    def ended(self, variants: Iterable[str], found: Readings) -> tuple[Outcome, ...]:
         """What a reader must know of how the runs ended: diverged, without data, or without such a number."""
-        return "; ".join(note for variant in variants for note in self._notes(variant, found.get(variant, {})))
+        return tuple(outcome for name in variants for outcome in self._ended(name, found.get(name, {})))
 
     def diverged(self, variants: Iterable[str]) -> int:
         """How many runs of the variants diverged."""
         return sum(self.outcomes.get(variant, Counter())["diverged"] for variant in variants)
 
-    def _notes(self, variant: str, values: dict[int, float]) -> Iterator[str]:
-        name, runs = self.label(variant), self.outcomes.get(variant, Counter())
+    def _ended(self, variant: str, values: dict[int, float]) -> Iterator[Outcome]:
+        runs = self.outcomes.get(variant, Counter())
         if not values:
-            yield f"no data for {name}"
+            yield Outcome("no_data", variant)
         if runs["diverged"]:
-            unit = "trials" if "trial" in self.tables["runs"] else "replicates"
-            yield f"{name} diverged in {runs['diverged']} of {runs.total()} {unit}"
+            each: Literal["trial", "replicate"] = "trial" if "trial" in self.tables["runs"] else "replicate"
+            yield Outcome("diverged", variant, runs["diverged"], runs.total(), each)
         undefined = sum(bool(np.isnan(value)) for value in values.values())
         if undefined:
-            yield f"{name} has no such number in {undefined} of {len(values)} replicates"
-
-
-def in_words(axes: Sequence[str], setting: Setting) -> str:
-    """A setting such as "rate 0.1, depth 4"."""
-    levels = [f"{level:g}" if isinstance(level, float) else str(level) for level in setting]
-    return ", ".join(f"{axis} {level}" for axis, level in zip(axes, levels, strict=True))
+            yield Outcome("undefined", variant, undefined, len(values))
 
 
 def across(values: Readings, variants: Sequence[str]) -> dict[int, Array]:

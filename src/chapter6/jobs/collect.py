@@ -8,6 +8,7 @@ from pathlib import Path
 from chapter6.files import read_json, write_json
 from chapter6.jobs.common import add_study_argument, study_of
 from chapter6.jobs.outputs import Outputs, Record
+from chapter6.registry import plain
 from chapter6.study.plan import Study
 
 
@@ -31,4 +32,4 @@ def _current(study: Study) -> list[Record]:
     """Return the verdicts of experiments whose runs are finished, and older than these."""
     results = Path(study.paths.results)
     outputs = [Outputs(study, experiment, results, is_incomplete=True) for experiment in study.experiments.values()]
-    return [verdict for output in outputs if not output.unfinished for verdict in output.claims]
+    return [verdict for output in outputs if not output.unfinished for verdict in plain(output.claims)]

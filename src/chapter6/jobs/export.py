@@ -72,7 +72,8 @@ def _made() -> Made:
 
 def code() -> Sources:
     """Return the digests of this code."""
-    analysis = source_digest("analysis/*.py", "intervals.py", "metrics.py", "words.py", "study/gathering.py")
+    judging = ("records.py", "quantities.py", "intervals.py", "metrics.py", "words.py", "study/gathering.py")
+    analysis = source_digest("analysis/*.py", *judging)
     training, search = source_digest("engine/*.py", "data/*.py"), source_digest("search/*.py", "jobs/search.py")
     return Sources(training=training, search=search, analysis=analysis)
 

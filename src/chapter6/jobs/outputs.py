@@ -12,7 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from chapter6.engine.run import Run
 from chapter6.jobs.common import conditions
-from chapter6.registry import StudyError
+from chapter6.records import ClaimRecord
+from chapter6.registry import StudyError, build
 from chapter6.study.gathering import resolved
 from chapter6.study.plan import Experiment, PlannedSearch, Study, Tuning, Variant
 from chapter6.study.results import Conditions, Folder, RunRecord, UnreadableError, read_record
@@ -87,19 +88,19 @@ class Outputs:
             return None
 
     @property
-    def claims(self) -> list[Record]:
+    def claims(self) -> list[ClaimRecord]:
         """Verdicts, in the order of the file; after a failed job none where it cannot be read."""
         file = self.study.paths.claims(self.experiment.id)
         try:
             found = json.loads(self.text(file) or "[]")
-            if not isinstance(found, list) or not all(isinstance(claim, dict) and "id" in claim for claim in found):
+            if not isinstance(found, list):
                 raise ValueError("not a list of verdicts")
-        except (OSError, ValueError) as error:
+            return [build(ClaimRecord, claim) for claim in found]
+        except (OSError, ValueError, StudyError) as error:
             if not self.is_incomplete:
                 raise StudyError(f"{file}: cannot be read ({error})") from None
             log.warning("%s: cannot be read (%s), left out", file, error)
             return []
-        return found
 
     def text(self, path: str) -> str | None:
         """Return the content of one of the study's files; None where there is none, or an older one than its runs."""

@@ -14,13 +14,15 @@ from chapter6.engine.data import Images
 from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, commit, json_or_none, study_of
 from chapter6.jobs.locate import runs_in_mlflow
-from chapter6.jobs.outputs import Outputs, Record
+from chapter6.jobs.outputs import Outputs
+from chapter6.records import ClaimRecord
 from chapter6.registry import plain
 from chapter6.report import searches
 from chapter6.report.colophon import Made, facts
 from chapter6.report.numbers import number
 from chapter6.report.page import render_page
 from chapter6.report.prose import places_experiments, remarks
+from chapter6.report.sentences import Teller, teller
 from chapter6.report.settings import VariantSettings, describe, levels
 from chapter6.report.strings import Strings, strings
 from chapter6.report.views import (
@@ -72,7 +74,7 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
     words = strings(text.name)
     outputs = [_Outputs(study, experiment, results, is_incomplete) for experiment in study.experiments.values()]
     said = remarks(_text(text / "remarks.md"))
-    views = {output.experiment.id: output.view(words, said) for output in outputs}
+    views = {output.experiment.id: output.view(text.name, said) for output in outputs}
     return PageView(
         sections=tuple(
             SectionView(
@@ -89,7 +91,7 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
         preset=study.config.preset,
         runs=runs_in_mlflow(study),
         selection=tuple(study.config.selected),
-        is_preview=study.is_preview or any(claim.get("preview") for o in outputs for claim in o.claims),
+        is_preview=study.is_preview or any(claim.preview for o in outputs for claim in o.claims),
         is_incomplete=is_incomplete,
     )
 
@@ -117,11 +119,12 @@ def in_order(sections: Iterable[str]) -> list[str]:
 class _Outputs(Outputs):
     """What an experiment's jobs have left, as the page shows it."""
 
-    def view(self, words: Strings, said: Mapping[str, str]) -> ExperimentView:
+    def view(self, language: str, said: Mapping[str, str]) -> ExperimentView:
         """Return the experiment as the page shows it."""
+        words, told = strings(language), teller(language, self.study.labels(self.experiment))
         spec, paths, unfinished = self.experiment.spec, self.study.paths, self.unfinished
         drawings = {} if unfinished else {n: self.text(paths.figure(spec.id, n)) for n in self.experiment.figures}
-        verdicts = {} if unfinished else {claim["id"]: claim for claim in self.claims}
+        verdicts = {} if unfinished else {claim.id: claim for claim in self.claims}
         csv = "" if unfinished else self.text(paths.summary(spec.id)) or ""
         missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
         if not unfinished:
@@ -141,7 +144,7 @@ class _Outputs(Outputs):
                 if (svg := drawings.get(name))
             ),
             claims=tuple(
-                _claim(claim, verdicts.get(claim.id), said.get(claim.id, "")) for claim in self.experiment.claims
+                _claim(claim, verdicts.get(claim.id), said.get(claim.id, ""), told) for claim in self.experiment.claims
             ),
             csv=csv,
             table=paths.table(spec.id) if csv else "",
@@ -190,11 +193,11 @@ class _Outputs(Outputs):
         yield from searches.edge_notes(chosen, words)
 
 
-def _claim(claim: Claim, verdict: Record | None, remark: str) -> ClaimView:
+def _claim(claim: Claim, record: ClaimRecord | None, remark: str, told: Teller) -> ClaimView:
     is_counted = any(check.needs for check in claim.checks)
     combine = "" if is_counted or claim.combine == "share_of" else claim.combine
     view = ClaimView(claim.id, claim.says, remark=remark, combine=combine)
-    return view.judged(verdict) if verdict else view
+    return view.judged(record, told) if record else view
 
 
 def _unfinished(variants: Sequence[Variant], experiment: Experiment, words: Strings) -> str:

@@ -185,7 +185,8 @@ class Gathering:
         claims = read_json(paths.claims(name)) if Path(paths.claims(name)) in tables else []
         files = [(file.name, sha256(file.read_bytes()).hexdigest()) for file in (*figures, *tables)]
         verdicts = {f"claim.{claim['id']}": claim["verdict"] for claim in claims}
-        lines = [f"- **{claim['id']}** {claim['verdict']}: {claim['statement']}" for claim in claims]
+        statements = {claim.id: claim.says for claim in self.experiment.claims}
+        lines = [f"- **{claim['id']}** {claim['verdict']}: {statements.get(claim['id'], '')}" for claim in claims]
         return Entry(
             slot="summary",
             name="summary",

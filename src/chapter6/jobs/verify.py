@@ -60,8 +60,7 @@ def _checked(path: Path, stack: ExitStack) -> _Checked:
     problems = {"unchanged": list(changed(archive))}
     if problems["unchanged"]:
         return _Checked(archive, problems=problems)
-    same_code = manifest.made.sources.analysis == code().analysis
-    examined = examine(archive, manifest.study, same_code=same_code)
+    examined = examine(archive, manifest.study)
     problems |= {check: list(texts) for check, texts in examined.problems.items()}
     side = Side(examined.study, archive, manifest.study, manifest.made) if examined.study else None
     return _Checked(archive, problems=problems, side=side)

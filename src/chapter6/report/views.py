@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Literal
 
-from chapter6.registry import build
+from chapter6.records import ClaimRecord, PartRecord
+from chapter6.report.sentences import Teller
 
 VERDICTS = ("supported", "contradicted", "undecided")
 STRENGTH = ("contradicted", "undecided", "supported")  # the weakest of a conjunction decides
@@ -40,43 +41,40 @@ class PartView:
     outcome: str = ""
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> PartView:
-        """Return a part of a verdict as judging leaves it; what is absent or null is as if there were none."""
-        known = {field.name for field in fields(cls)}
-        return build(cls, {name: value for name, value in record.items() if name in known and value is not None})
+    def of(cls, part: PartRecord, told: Teller) -> PartView:
+        """Return a part of a verdict in the words of a language."""
+        known = {name.name for name in fields(cls)} - {"label", "outcome", "metric"}
+        shown = {name: getattr(part, name) for name in known}
+        metric = part.quantity.metric if part.quantity else ""
+        return cls(told.label(part), outcome=told.outcome(part), metric=metric, **shown)
 
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim with its verdict, None where it was not judged; ``remark`` is Markdown.
+    """A claim with its verdict, None where it was not judged; ``leading`` is the part that decides.
 
-    ``combine`` says how verdicts of parts make one: all of them must hold, any of them, or (empty) neither of these.
+    ``remark`` is Markdown. ``combine`` says how verdicts of parts make one: all of them must hold, any of them, or
+    (empty) neither of these.
     """
 
     id: str
     statement: str
     verdict: str | None = None
     sentence: str = ""
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    replicates: int | None = None
     parts: tuple[PartView, ...] = ()
+    leading: PartView | None = None
     remark: str = ""
     combine: Literal["all_of", "any_of", ""] = "all_of"
 
-    def judged(self, verdict: Mapping[str, Any]) -> ClaimView:
-        """Return the claim with its verdict as judging leaves it."""
+    def judged(self, record: ClaimRecord, told: Teller) -> ClaimView:
+        """Return the claim with its verdict, in the words of a language."""
+        parts = tuple(PartView.of(part, told) for part in record.parts)
         return replace(
             self,
-            statement=verdict["statement"],
-            verdict=verdict["verdict"],
-            sentence=verdict.get("sentence") or "",
-            parts=tuple(PartView.of(part) for part in verdict["parts"]),
-            estimate=verdict.get("estimate"),
-            low=verdict.get("low"),
-            high=verdict.get("high"),
-            replicates=verdict.get("replicates"),
+            verdict=record.verdict,
+            sentence=told.verdict(record),
+            parts=parts,
+            leading=parts[record.leading],
         )
 
     @property
@@ -100,13 +98,6 @@ class ClaimView:
         decisive = max if self.combine == "any_of" else min
         alone = {track: decisive(own, key=STRENGTH.index) for track, own in verdicts.items()}
         return tuple(alone.items()) if len(set(alone.values())) > 1 else ()
-
-    @property
-    def leading(self) -> PartView | None:
-        """The part whose numbers are the claim's."""
-        own = (self.verdict, self.estimate, self.low, self.high, self.replicates)
-        parts = (p for p in self.parts if (p.verdict, p.estimate, p.low, p.high, p.replicates) == own)
-        return next(parts, None)
 
 
 @dataclass(frozen=True)

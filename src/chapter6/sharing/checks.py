@@ -18,7 +18,7 @@ import numpy as np
 
 from chapter6.analysis.claims import judge_claim
 from chapter6.analysis.tables import summary_table
-from chapter6.registry import StudyError
+from chapter6.registry import StudyError, plain
 from chapter6.settings import shortened
 from chapter6.sharing.archive import Facts
 from chapter6.sharing.contents import CONFIG, DATA, facts, names_of, study_in
@@ -63,11 +63,10 @@ class Examined:
         return [f"{check}: {text}" for check, texts in self.problems.items() for text in texts]
 
 
-def examine(files: Files, stated: Facts, same_code: bool = True, is_own: bool = False) -> Examined:
+def examine(files: Files, stated: Facts, is_own: bool = False) -> Examined:
     """Check the files of a study; ``stated`` are the facts that the manifest tells.
 
-    Words of verdicts are only compared where the ``same_code`` judges again; of one's ``is_own`` study the runs must
-    have been trained by the code that stands here.
+    Of one's ``is_own`` study the runs must have been trained by the code that stands here.
     """
     try:
         study = study_in(files, stated.preset)
@@ -77,7 +76,7 @@ def examine(files: Files, stated: Facts, same_code: bool = True, is_own: bool = 
         "complete": partial(_complete, study, files),
         "runs": partial(_runs, study, files, is_own),
         "tables": partial(_tables, study, files),
-        "verdicts": partial(_verdicts, study, files, same_code),
+        "verdicts": partial(_verdicts, study, files),
         "page": partial(_page, study, files),
         "manifest": partial(_manifest, study, files, stated),
     }
@@ -211,19 +210,19 @@ def _tables(study: Study, files: Files) -> Problems:
     yield from _each(study, check)
 
 
-def _verdicts(study: Study, files: Files, same_code: bool) -> Problems:
+def _verdicts(study: Study, files: Files) -> Problems:
     gathered: list[Any] = []
 
     def check(experiment: Experiment) -> Problems:
         told = json.loads(files[study.paths.claims(experiment.id)])
         gathered.extend(told)
         tables = tables_for(experiment, study.paths, lambda name: read_table(files[name]))
-        judged = [judge_claim(claim, experiment.id, tables, study.is_preview) for claim in experiment.claims]
+        judged = [plain(judge_claim(claim, experiment.id, tables, study.is_preview)) for claim in experiment.claims]
         if [claim["id"] for claim in told] != [claim["id"] for claim in judged]:
             yield f"{experiment.id}: has other claims than its settings"
             return
         for claim, again in zip(told, judged, strict=True):
-            yield from verdict_problems(claim, json.loads(json.dumps(again)), same_code)
+            yield from verdict_problems(claim, json.loads(json.dumps(again)))
 
     yield from _each(study, check)
     try:

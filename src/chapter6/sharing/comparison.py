@@ -6,21 +6,26 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from chapter6.records import PartRecord, Question
+from chapter6.registry import build, canonical
+from chapter6.report.sentences import Teller, teller
 from chapter6.settings import shortened
 from chapter6.sharing.run_comparison import NONE, RunPair, Side, run_pairs
 from chapter6.study.plan import Experiment, Study
 
+Verdicts = Mapping[str, Mapping[str, Any]]  # records by claim
 Agreement = Literal["equal", "agree", "no interval", "differ"]
 DIGITS = 1e-6  # relative: values without chance that agree to six digits are the same on two machines
 
 
 @dataclass(frozen=True)
 class PartPair:
-    """A number of a claim in both studies, each with its interval and verdict."""
+    """A number of a claim in both studies, each with its interval and verdict; ``label`` says what it is."""
 
+    label: str
     a: Mapping[str, Any]
     b: Mapping[str, Any]
     agreement: Agreement
@@ -30,6 +35,7 @@ class PartPair:
 class ClaimPair:
     """A claim that both studies judge, with its numbers; ``unmatched`` counts parts that only one of them has."""
 
+    statement: str
     a: Mapping[str, Any]
     b: Mapping[str, Any]
     parts: Sequence[PartPair]
@@ -92,7 +98,7 @@ def compare(a: Side, b: Side) -> Compared:
         runs=len(runs),
         other_runs=sorted((run for run in runs if run), key=lambda run: (not run.promised, -run.distance, run.name)),
         only=(sorted(of_a.keys() - of_b.keys()), sorted(of_b.keys() - of_a.keys())),
-        claims=[_claim(of_a[name], of_b[name], same_seed) for name in of_a if name in of_b],
+        claims=list(_claims(a.study, of_a, of_b, same_seed)),
     )
 
 
@@ -130,19 +136,32 @@ def _ends(part: Mapping[str, Any]) -> tuple[float, float]:
     )
 
 
-def _claim(a: Mapping[str, Any], b: Mapping[str, Any], same_seed: bool) -> ClaimPair:
+def _claims(study: Study, a: Verdicts, b: Verdicts, same_seed: bool) -> Iterator[ClaimPair]:
+    """Yield the claims of both, told in the words of a study."""
+    for experiment in study.experiments.values():
+        told = teller("en", study.labels(experiment))
+        for claim in experiment.claims:
+            if claim.id in a and claim.id in b:
+                yield _claim(claim.says, told, a[claim.id], b[claim.id], same_seed)
+
+
+def _claim(statement: str, told: Teller, a: Mapping[str, Any], b: Mapping[str, Any], same_seed: bool) -> ClaimPair:
     """Match the parts of a claim by what they compare."""
     of_a, of_b = _by_name(a["parts"]), _by_name(b["parts"])
-    pairs = [PartPair(of_a[n], of_b[n], agreement(of_a[n], of_b[n], same_seed)) for n in of_a if n in of_b]
-    return ClaimPair(a, b, pairs, len(of_a.keys() ^ of_b.keys()))
+    pairs = [
+        PartPair(told.label(build(PartRecord, of_a[n])), of_a[n], of_b[n], agreement(of_a[n], of_b[n], same_seed))
+        for n in of_a
+        if n in of_b
+    ]
+    return ClaimPair(statement, a, b, pairs, len(of_a.keys() ^ of_b.keys()))
 
 
-def _by_name(parts: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:
-    seen: Counter[tuple[Any, ...]] = Counter()
+def _by_name(parts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Mapping[str, Any]]:
+    seen: Counter[str] = Counter()
     found = {}
     for part in parts:
-        name = (part["label"], part["track"], tuple(part["variants"]), part["metric"])
-        found[*name, seen[name]] = part
+        name = canonical({field.name: part.get(field.name) for field in fields(Question) if field.name != "outcomes"})
+        found[name, seen[name]] = part
         seen[name] += 1
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ Problems = Iterator[str]
 DIGITS = 1e-6  # relative: numbers made again on another machine agree to six digits
 MOST_ROWS = 50_000_000
 MOST_BYTES_OF_A_COLUMN = 2**30
-WORDS = ("sentence", "label", "outcome", "decides_at")  # of a verdict, which another version may put differently
 
 
 def read_table(content: bytes, rows: int | None = None) -> pd.DataFrame:
@@ -81,18 +80,18 @@ def summary_problems(content: bytes, expected: pd.DataFrame) -> Problems:
     yield from _cell_problems(table, expected, tolerance=1e-5)
 
 
-def verdict_problems(told: Mapping[str, Any], again: Mapping[str, Any], same_code: bool) -> Problems:
-    """Yield where a claim's result is not the one that was judged again; words count if the ``same_code`` judged."""
+def verdict_problems(told: Mapping[str, Any], again: Mapping[str, Any]) -> Problems:
+    """Yield where a claim's record is not the one that was judged again."""
     if told["verdict"] != again["verdict"]:
         yield f"{told['id']}: judged again from the tables it is {again['verdict']}, and {told['verdict']} is stated"
-    elif place := _difference(told, again, () if same_code else WORDS):
+    elif place := _difference(told, again):
         yield f"{told['id']}: judged again from the tables, {place}"
 
 
-def _difference(told: Any, again: Any, skipped: Sequence[str], place: str = "") -> str:
+def _difference(told: Any, again: Any, place: str = "") -> str:
     """Say where data differ, numbers in more than the last digits; nothing where they do not."""
     if isinstance(told, dict) and isinstance(again, dict) and set(told) == set(again):
-        pairs = [(f"{place}.{key}".lstrip("."), told[key], again[key]) for key in again if key not in skipped]
+        pairs = [(f"{place}.{key}".lstrip("."), told[key], again[key]) for key in again]
     elif isinstance(told, list) and isinstance(again, list) and len(told) == len(again):
         pairs = [(f"{place}[{number}]", *both) for number, both in enumerate(zip(told, again, strict=True))]
     else:
@@ -100,7 +99,7 @@ def _difference(told: Any, again: Any, skipped: Sequence[str], place: str = "") 
         if told == again or (is_float and math.isclose(told, again, rel_tol=DIGITS, abs_tol=1e-12)):
             return ""
         return f"{place} is {short(again)}, and {short(told)} is stated"
-    return next((found for at, a, b in pairs if (found := _difference(a, b, skipped, at))), "")
+    return next((found for at, a, b in pairs if (found := _difference(a, b, at))), "")
 
 
 def short(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from chapter6.analysis.sentences import number
+from chapter6.report.sentences.english import number
 from chapter6.sharing.archive import Manifest
 from chapter6.sharing.checks import CHECKS
 from chapter6.sharing.comparison import ClaimPair, Compared, PartPair
@@ -155,7 +155,7 @@ def _claims(compared: Compared) -> str:
 
 def _claim(pair: ClaimPair) -> str:
     verdicts = f"{pair.a['verdict']} in A, {pair.b['verdict']} in B" if pair.flipped else f"{pair.a['verdict']} in both"
-    text = f"\n  {pair.a['id']}  {verdicts}  {pair.a['statement']}\n"
+    text = f"\n  {pair.a['id']}  {verdicts}  {pair.statement}\n"
     if pair.unmatched:
         text += f"    {pair.unmatched} numbers are only in one of the studies\n"
     changed = [part for part in pair.parts if part.a["verdict"] != part.b["verdict"] or part.agreement == "differ"]
@@ -168,7 +168,7 @@ def _part(part: PartPair) -> list[str]:
     moved = (
         _amount(b["estimate"] - a["estimate"], a, "difference") if None not in (a["estimate"], b["estimate"]) else ""
     )
-    return [a["label"], _measured(a), _measured(b), moved, _amount(a["margin"], a)]
+    return [part.label, _measured(a), _measured(b), moved, _amount(a["margin"], a)]
 
 
 def _measured(part: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from chapter6.analysis.checks import Check
-from chapter6.analysis.quantities import Target
 from chapter6.engine.activations import Activation
 from chapter6.engine.augmentations import Augmentation, Views
 from chapter6.engine.data import Data, ImageSet
@@ -29,6 +28,7 @@ from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.surfaces import Surface
 from chapter6.engine.transforms import Transform
 from chapter6.figures.recipes import Figure
+from chapter6.quantities import Target
 from chapter6.registry import Family, plain
 from chapter6.search.searches import Replay
 from chapter6.search.spaces import Dimension

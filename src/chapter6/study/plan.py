@@ -319,6 +319,13 @@ class Study:
             )
         return live
 
+    def labels(self, experiment: Experiment) -> dict[str, str]:
+        """Return the names for readers of the variants that an experiment's claims may name."""
+        own = {name: variant.label for name, variant in experiment.variants.items()}
+        for other in experiment.beside:
+            own |= {f"{other}/{name}": variant.label for name, variant in self.experiments[other].variants.items()}
+        return own
+
     def mirrored_as(self, experiment: str) -> str:
         """Return what an experiment is called in MLflow, where presets and studies may share a server."""
         return f"{self.config.tracking.prefix}{experiment}{self.paths.suffix}"

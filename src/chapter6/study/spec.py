@@ -17,6 +17,7 @@ from chapter6.data.sets import AXES, MNIST, ImageFiles
 from chapter6.engine.data import ImageSet
 from chapter6.engine.timing import Task
 from chapter6.figures.recipes import Figure
+from chapter6.records import Source
 from chapter6.registry import Count, Index, Names, Positive, StudyError
 from chapter6.search.searches import Replay
 from chapter6.search.spaces import Dimension
@@ -83,6 +84,8 @@ class ClaimSpec:
 
     id: Identifier
     says: str
+    whose: Source = said("whose reading it is; the source's is the headline", default="source")
+    margin_by: Source = said("who chose the margin", default="ours")
     experiments: tuple[Identifier, ...] = said("other experiments whose variants the checks name", default=())
     check: Check | None = None
     all_of: Checks | None = None
@@ -103,7 +106,7 @@ class ClaimSpec:
             "any_of" if self.any_of is not None else "share_of" if self.share_of is not None else "all_of"
         )
         checks = (self.check,) if self.check else self.all_of or self.any_of or self.share_of or ()
-        return Claim(self.id, self.says, checks, combine, self.at_least)
+        return Claim(self.id, self.says, checks, combine, self.at_least, self.whose, self.margin_by)
 
 
 @dataclass(frozen=True)

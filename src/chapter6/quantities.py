@@ -63,9 +63,6 @@ class Target:
         """The final value of the metric."""
         return Quantity(self.metric, self.split)
 
-    def __str__(self) -> str:
-        return f"{split_of(self.metric, self.split)} {spoken(self.metric)} reaches {self.level:g}"
-
 
 @dataclass(frozen=True)
 class Quantity:
@@ -118,35 +115,10 @@ class Quantity:
             return {("train", "accuracy"), (split, "accuracy")}
         return set() if self.of.derived else {(split, recorded_key(self.metric))}
 
-    def __str__(self) -> str:
-        split = split_of(self.metric, self.split)
-        told = self.of.by_split or (split != "train" and not self.of.derived)
-        words = [SUMMARIES[self.summary][0], split if told else "", spoken(self.metric, split)]
-        if self.when or (self.summary == "last" and "/layer" in self.metric):
-            words[0] = ""
-        if self.when:
-            words.append(f"when {self.when}")
-        if self.first_step is not None:
-            words.append(f"from step {self.first_step}")
-        if self.last_step is not None:
-            words.append(f"up to step {self.last_step}")
-        return " ".join(word for word in words if word)
-
 
 def split_of(metric: str, split: Split | None) -> Split:
     """The split meant: the one given, or a loss is the batch's, an accuracy the test's, the rest train's."""
     return split or metric_of(metric).split
-
-
-def spoken(metric: str, split: str = "test") -> str:
-    """A metric's name in words."""
-    recorded, name = recorded_key(metric), metric_of(metric).name
-    if recorded != metric:
-        return f"{spoken(recorded, split)} of the {'best trial so far' if metric.startswith('best') else 'trials'}"
-    if metric == "gap":
-        return f"{name} between train and {split} accuracy"
-    layer = metric.partition("/")[2].replace("-", " ")
-    return f"{name} of {layer}" if layer else name
 
 
 def _mean(curve: Curve) -> float:
@@ -161,19 +133,19 @@ def _sign_changes(curve: Curve) -> float:
     return float((signs[1:] != signs[:-1]).sum())
 
 
-SUMMARIES: dict[Summary, tuple[str, Callable[[Curve], float]]] = {  # in words, and how it is computed
-    "last": ("final", lambda curve: float(curve.readings[-1])),
-    "first": ("initial", lambda curve: float(curve.readings[0])),
-    "mean": ("mean", _mean),
-    "median": ("median", lambda curve: float(np.median(curve.readings))),
-    "minimum": ("lowest", lambda curve: float(curve.readings.min())),
-    "maximum": ("highest", lambda curve: float(curve.readings.max())),
-    "total": ("total", lambda curve: float(curve.readings.sum())),
-    "total_variation": ("total variation of", lambda curve: float(np.abs(np.diff(curve.readings)).sum())),
-    "sign_changes": ("number of sign changes of", _sign_changes),
+SUMMARIES: dict[Summary, Callable[[Curve], float]] = {
+    "last": lambda curve: float(curve.readings[-1]),
+    "first": lambda curve: float(curve.readings[0]),
+    "mean": _mean,
+    "median": lambda curve: float(np.median(curve.readings)),
+    "minimum": lambda curve: float(curve.readings.min()),
+    "maximum": lambda curve: float(curve.readings.max()),
+    "total": lambda curve: float(curve.readings.sum()),
+    "total_variation": lambda curve: float(np.abs(np.diff(curve.readings)).sum()),
+    "sign_changes": _sign_changes,
 }
 
 
 def summarized(summary: Summary, curve: Curve) -> float:
     """A curve with one reading or more as one number."""
-    return SUMMARIES[summary][1](curve)
+    return SUMMARIES[summary](curve)

@@ -2,11 +2,14 @@
 
 import pytest
 
+from analysis.hand_made import search_tables, tables
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
-from chapter6.analysis.sentences import number
-
-from .hand_made import search_tables, tables
+from chapter6.records import ClaimRecord
+from chapter6.registry import build, plain
+from chapter6.report.sentences import TELLERS, teller
+from chapter6.report.sentences.english import NUMBERS, number
+from chapter6.report.strings import languages
 
 LOSSES = ("batch", "loss", {"sgd": [0.61, 0.59, 0.60, 0.62], "adam": [0.30, 0.31, 0.29, 0.30]})
 ACCURACIES = ("test", "accuracy", {"sgd": [0.90, 0.91, 0.92, 0.91], "adam": [0.93, 0.94, 0.96, 0.95]})
@@ -16,7 +19,8 @@ HIGHER = {"kind": "ordering", "metric": "accuracy", "higher": "adam", "than": "s
 
 def sentence(*specs, of=None, **fields):
     claim = Claim("C03", "says", tuple(Check.build(spec) for spec in specs), **fields)
-    return judge_claim(claim, "e", of or tables(LOSSES, ACCURACIES))["sentence"]
+    record = plain(judge_claim(claim, "e", of or tables(LOSSES, ACCURACIES)))
+    return teller("en", {"sgd": "SGD", "adam": "ADAM"}).verdict(build(ClaimRecord, record))
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,12 @@ def test_parts_of_which_one_must_hold_count_as_one():
     said = sentence({**ORDERING, "margin": 0.05}, any_of_two, of=made)
     assert "2 of 3 parts hold" not in said
     assert said.endswith("supported.")
+
+
+def test_every_language_of_the_page_tells_verdicts():
+    assert sorted(TELLERS) == languages()
+
+
+@pytest.mark.parametrize("kind", sorted(NUMBERS))
+def test_what_has_words_of_its_own_is_a_kind_of_check(kind):
+    assert kind in Check.members

@@ -16,7 +16,7 @@ from bench.summaries import summary
 from bench.tables import bench_text, parts, write_between
 from bench.work import TASKS
 from chapter6.files import write_json
-from chapter6.jobs.train import environment
+from chapter6.jobs.replicates import environment
 from chapter6.registry import StudyError
 
 JOBS = "jobs"

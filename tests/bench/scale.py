@@ -14,7 +14,7 @@ from bench.growth import SHAPES, Shape, exponent, plan, run
 from bench.processes import ROOT, BenchError
 from bench.tables import markdown, parts, write_between
 from chapter6.files import write_json
-from chapter6.jobs.train import environment
+from chapter6.jobs.replicates import environment
 
 PLANNED = (100, 1000, 10_000)
 RUN = (100, 1000)

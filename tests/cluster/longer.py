@@ -9,7 +9,7 @@ TABLE = "results/tables/6.3-hills.parquet"
 LONGER = {
     "steps: 500": "steps: 8000",
     "every: 100": "every: 1000",
-    "factors: [0.3, 1], steps: 200": "factors: [0.3, 1, 3], steps: 1500",
+    "coarse: {steps: 50}, steps: 200": "coarse: {steps: 100}, steps: 500",
 }
 
 

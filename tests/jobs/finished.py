@@ -26,7 +26,7 @@ base:
 variants:
   slow: {optimizer: {kind: sgd, learning_rate: 0.001}, replicates: 3}
   fast: {optimizer: {kind: sgd, learning_rate: 0.3}, replicates: 3}
-tuning: {of: [slow], factors: [1, 10], steps: 10, validation: 0.2}
+tuning: {of: [slow], coarse: {steps: 5}, steps: 10, validation: 0.2}
 figures: [{kind: curves, metric: loss, split: batch, caption: Loss.}]
 claims:
   - id: C20
@@ -87,7 +87,7 @@ def finish(folder: Path, changes: Mapping[str, tuple[str, str]] | None = None, *
 def _run(study: Study, name: str) -> None:
     experiment, paths = study.experiments[name], study.paths
     for of, tuning in experiment.tunings.items():
-        call("tune", *told(orders.tuning(study, tuning), paths.tuning(name, of)))
+        call("tune", *told(orders.tuning(study, name, tuning), paths.tuning(name, of)))
     train(study, name)
     for planned in experiment.searches():
         order = orders.searching(study, planned)

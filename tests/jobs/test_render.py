@@ -20,7 +20,7 @@ from chapter6.study.paths import replicate_files
 from chapter6.study.plan import Study
 from chapter6.study.results import RunRecord, identity
 from chapter6.study.searches import Chosen, Round, Trial
-from chapter6.study.tunings import Candidate, Tuned
+from chapter6.study.tunings import Candidate
 
 from .judged import PART, claim_record
 
@@ -49,7 +49,7 @@ base: {network: {hidden: [4]}, steps: 3}
 variants:
   sgd: {label: SGD, optimizer: {kind: sgd, learning_rate: 0.01}}
   adam: {label: Adam, optimizer: {kind: adam, learning_rate: 0.01}}
-tuning: {of: [sgd], factors: [1, 0.1], steps: 5}
+tuning: {of: [sgd], steps: 5}
 claims:
   - id: C02
     says: It is
@@ -130,8 +130,15 @@ def finish(study: Study, name: str) -> None:
 
 def tune(study: Study, value: float = 0.01) -> None:
     """Write what tuning leaves behind."""
-    candidates = tuple(Candidate(v, v, "finished") for v in (0.001, 0.01))
-    write_json(study.paths.tuning("6.2-tuned", "sgd"), plain(Tuned(RATE, value, True, candidates)))
+    procedure = study.experiments["6.2-tuned"].tunings["sgd"].procedure
+
+    def train(phase: str, values: tuple[float, ...]) -> Candidate:
+        seeds = procedure.phases[phase].seeds
+        return Candidate(phase, values, 5 * seeds, {"tuned": ((values[0],),) * seeds}, (0.9,) * seeds)
+
+    tuned = procedure.run(train)
+    choices = {"tuned": replace(tuned.choices["tuned"], value=value)}
+    write_json(study.paths.tuning("6.2-tuned", "sgd"), plain(replace(tuned, choices=choices)))
 
 
 def search(study: Study, edges: list[tuple[str, str]]) -> None:
@@ -303,7 +310,7 @@ def test_tuned_variants_are_shown_with_what_tuning_chose(study):
     assert "6.2-tuned</a>:" not in html
     assert "<td>SGD, learning rate 0.01</td>" in html
     assert "Tuning: the learning rate of one variant" in html
-    assert "(SGD) the best learning rate lies at the edge of what was tried" in html
+    assert "(SGD) the learning rate is the best of those tried" in html
 
 
 def test_runs_of_another_tuned_value_or_without_one_are_stale(study):

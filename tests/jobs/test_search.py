@@ -12,18 +12,23 @@ import pytest
 from chapter6.cli import main
 from chapter6.data.sets import AXES, MNIST
 from chapter6.data.storage import store
+from chapter6.engine.measurements.losses import Evaluation
+from chapter6.engine.run import Record, Schedule
 from chapter6.files import read_json, write_json
+from chapter6.jobs import tune
 from chapter6.jobs.search import files_of
 from chapter6.search.searches import Replay, Search
 from chapter6.search.spaces import Dimension
 from chapter6.search.stopping import Halving
 from chapter6.search.strategies import Narrowing
-from chapter6.study.code import search_digest
+from chapter6.study.code import search_digest, training_digest, tuning_digest
 from chapter6.study.orders import SearchOrder, TuningOrder, write_order
 from chapter6.study.paths import curves_file
 from chapter6.study.resolution import resolve
+from chapter6.study.scores import Judged
 from chapter6.study.searches import read_rounds, read_trial_curves
 from chapter6.study.taken import Taken
+from chapter6.study.tunings import TUNING_SEED, Coarse, Knob, Phase, Procedure
 
 EXTRACT = Path(__file__).parents[1] / "extract"
 SETTINGS = {
@@ -49,7 +54,23 @@ SEARCH = Search(
     metric="accuracy",
     retrains=2,
 )
-TUNING = TuningOrder(6, Taken(RUN), RATE, (0.0001, 0.1, 1e9), search_digest(RUN))
+END = Record(Evaluation(splits=("validation",)), (Schedule(21, 1, 21),))
+WATCHED = Taken(replace(RUN, record=(END,)))
+TUNING = TuningOrder(
+    "9.9-small",
+    "net",
+    6,
+    Procedure(
+        Knob(RATE, 0.03, -9, 9),
+        None,
+        {"tuned": Judged("loss", "validation"), "tuned-accuracy": Judged("accuracy", "test")},
+        {"coarse": Coarse(), "fine": Phase(seeds=2)},
+        0.2,
+    ),
+    {"coarse": WATCHED, "fine": WATCHED},
+    training_digest(RUN),
+    tuning_digest(),
+)
 HALVED = replace(SEARCH, strategy=None, replay=Replay("narrowing", Halving(rungs=1)))
 
 
@@ -138,14 +159,52 @@ def test_a_replay_stops_trials_and_chooses_among_the_survivors(call, rounds):
     assert str(chosen["trial"]) not in chosen["stopped"]
 
 
-def test_tuning_takes_the_lowest_validation_loss(call):
+def test_tuning_takes_the_best_median_of_each_quantity(call):
     tuned = read_json(call("tune", "tuned.json"))
-    losses = {trial["value"]: trial["loss"] for trial in tuned["candidates"]}
-    assert tuned["value"] == 0.1
-    assert losses[0.1] < losses[0.0001]
-    assert losses[1e9] is None or losses[1e9] > losses[0.1]
-    assert not tuned["at_edge"]
-    assert np.isfinite(losses[0.0001])
+    fine = [each for each in tuned["candidates"] if each["phase"] == "fine"]
+    losses = {each["values"][0]: np.median(each["scores"]["tuned"]) for each in fine}
+    hits = {each["values"][0]: np.median(each["scores"]["tuned-accuracy"]) for each in fine}
+    choices = tuned["choices"]
+    assert losses[choices["tuned"]["value"]] <= min(losses.values())
+    assert hits[choices["tuned-accuracy"]["value"]] == max(hits.values())
+    assert choices["tuned"]["value"] > 0.01
+    assert not choices["tuned"]["at_edge"]
+    assert all(choice["learned"] for choice in choices.values())
+    assert tuned["updates"] == 21 * 2 * len(tuned["candidates"])
+
+
+def test_a_tuning_that_was_killed_goes_on_and_comes_to_the_same_bytes(call, monkeypatch):
+    whole = call("tune", "whole.json")
+    trained, count = tune.Trainer.train, 0
+
+    def killed(*arguments, **named):
+        nonlocal count
+        count += 1
+        if count == 8:
+            raise KeyboardInterrupt
+        return trained(*arguments, **named)
+
+    monkeypatch.setattr(tune.Trainer, "train", killed)
+    call("tune", "again.json", status=130)
+    folder = whole.parent / "again"
+    kept = {file: file.stat().st_mtime_ns for file in folder.rglob("replicate-*")}
+    assert len(kept) == 7 * 2
+    assert not (whole.parent / "again.json").exists()
+    monkeypatch.setattr(tune.Trainer, "train", trained)
+    assert call("tune", "again.json").read_bytes() == whole.read_bytes()
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+    (folder / "coarse-77.0").mkdir()
+    assert call("tune", "again.json").read_bytes() == whole.read_bytes()
+    assert not (folder / "coarse-77.0").exists()
+
+
+def test_a_tuning_counts_seconds_beside_its_result_and_not_in_it(call):
+    tuned = call("tune", "tuned.json")
+    records = [read_json(file) for file in sorted((tuned.parent / "tuned").rglob("replicate-*.json"))]
+    assert {record["replicate"] for record in records} == {TUNING_SEED, TUNING_SEED + 1}
+    assert sum(record["steps"] for record in records) == read_json(tuned)["updates"]
+    assert all(record["seconds"] > 0 for record in records)
+    assert "seconds" not in tuned.read_text()
 
 
 def test_an_equal_round_is_trained_once(call, tmp_path, caplog):

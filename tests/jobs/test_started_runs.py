@@ -182,10 +182,10 @@ def test_ensembles_start_from_ensembles():
 
 @pytest.mark.usefixtures("study")
 def test_a_tuning_trains_what_it_starts_from_on_its_own_seeds():
-    tuned = study_of(tuning={"of": ["next"], "steps": 6, "factors": [0.1, 1]})
-    order = tuning(tuned, tuned.experiments["9.1-chain"].tunings["next"])
+    tuned = study_of(tuning={"of": ["next"], "steps": 6, "coarse": {"steps": 3}})
+    order = tuning(tuned, "9.1-chain", tuned.experiments["9.1-chain"].tunings["next"])
     call("tune", *told(order, "tuned.json"))
-    assert len(json.loads(Path("tuned.json").read_text())["candidates"]) == 2
+    assert len(json.loads(Path("tuned.json").read_text())["candidates"]) >= 6
 
 
 @pytest.mark.usefixtures("study")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chapter6.jobs import train
+from chapter6.jobs import replicates
 from chapter6.registry import StudyError, canonical
 from chapter6.sharing import archive
 from chapter6.sharing.comparison import agreement
@@ -227,10 +227,13 @@ FORGED = {
         "it is the record of variant 'slow', and 'fast' is planned: fast 1",
     ),
     "a run's data": ({RECORD: record(data="0" * 64)}, "it is the record of other data: fast 1"),
-    "a tuned rate": ({TUNED: record(value=0.001)}, "6.4-net: it is the record of other settings"),
+    "a tuned rate": (
+        {TUNED: parsed(lambda t: t["choices"]["tuned"].update(value=0.5))},
+        "6.4-net: it is the record of other settings",
+    ),
     "what tuning came to": (
-        {TUNED: parsed(lambda t: t["candidates"][0].update(loss=0.0))},
-        "has the lowest loss",
+        {TUNED: parsed(lambda t: t["choices"]["tuned"].update(at_edge="perhaps"))},
+        "its choices are not those that its scores lead to",
     ),
     "the score of a trial": ({ROUND: parsed(lambda r: r["trials"][0].update(score=1.0))}, "1: trial 2 has a score"),
     "the point of a trial": (
@@ -537,19 +540,19 @@ def others(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         finish(folder / "seed", study_seed=7)
         finish(folder / "settings", slower)
-        here = train.environment()
-        patch.setattr(train, "environment", lambda: here | cpu)
+        here = replicates.environment()
+        patch.setattr(replicates, "environment", lambda: here | cpu)
         finish(folder / "machine")
-        patch.setattr(train, "environment", lambda: here)
-        execute = train.execute
+        patch.setattr(replicates, "environment", lambda: here)
+        execute = replicates.execute
 
         def slightly_other(run, *arguments, **start):
             rate = run.settings.get(RATE)
             return execute(run.changed(RATE, rate * (1 + 1e-6)) if rate else run, *arguments, **start)
 
-        patch.setattr(train, "execute", slightly_other)
+        patch.setattr(replicates, "execute", slightly_other)
         finish(folder / "bits")
-        patch.setattr(train, "environment", lambda: here | cpu)
+        patch.setattr(replicates, "environment", lambda: here | cpu)
         finish(folder / "rounding")
     for project in list(folder.iterdir()):
         pack(project, folder / f"{project.name}.zip")

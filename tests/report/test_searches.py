@@ -1,6 +1,5 @@
-# ruff: noqa: RUF001  (the page's typography: multiplication signs)
-
 from chapter6.report.searches import (
+    Phase,
     Tuned,
     edge_notes,
     search_settings,
@@ -19,12 +18,16 @@ def chosen(*edges):
     return list(edges)
 
 
-def tuned(label="SGD", at_edge=False, losses=(0.9, 0.5, None), own=0.01):
-    candidates = [
-        {"value": own * factor, "loss": loss, "outcome": "diverged" if loss is None else "finished"}
-        for factor, loss in zip((0.1, 1, 10), losses, strict=True)
-    ]
-    return Tuned(label, own, {"value": own, "at_edge": at_edge, "candidates": candidates})
+COARSE, FINE = Phase("coarse", 300, 2), Phase("fine", 1000, 3)
+
+
+def tuned(label="SGD", at_edge=False, losses=(0.9, 0.5, None), own=0.01, learned=True, track="tuned"):
+    coarse, *fine = (
+        {"phase": phase, "values": [own * factor], "scores": {track: [None if loss is None else [loss]] * 3}}
+        for phase, factor, loss in zip(("coarse", "fine", "fine"), (1, 1, 10), losses, strict=True)
+    )
+    choice = {"value": own, "strength": None, "at_edge": at_edge, "learned": learned}
+    return Tuned(label, own, track, {"choices": {track: choice}, "candidates": [coarse, *fine], "updates": 1500})
 
 
 def test_edges_are_counted_by_setting_and_end():
@@ -59,27 +62,28 @@ def test_settings_of_a_strategy_and_of_a_replay():
 
 
 def test_tuning_shows_every_candidate_the_choice_and_the_edge():
-    both = [tuned(), tuned("Adam", at_edge=True, losses=(0.1, 0.2, 0.3), own=0.001)]
-    view = tuning_view(RATE, 1000, 1 / 6, both, WORDS)
-    assert view.summary == "Tuning: the learning rate of 2 variants"
-    assert "1000 updates" in view.text
-    assert "16.7\u202f%" in view.text
+    both = [tuned(), tuned("Adam", at_edge=True, losses=(0.1, 0.2, 0.3), own=0.001), tuned("Zero", learned=False)]
+    view = tuning_view(RATE, [COARSE, FINE], both, WORDS)
+    assert view.summary == "Tuning: the learning rate of 3 variants"
+    assert "All of it took 4500 updates." in view.text
     assert view.table.columns == (
         "Variant",
+        "Track",
         "Own learning rate",
-        "× 0.1",
-        "× 1",
-        "× 10",
+        "Tried in 300 updates, 2 seeds",
+        "Tried in 1000 updates, 3 seeds",
         "Chosen",
         "At the edge of what was tried",
     )
     assert view.table.rows == (
-        ("SGD", "0.01", "0.900", "0.500", "diverged", "0.01", "no"),
-        ("Adam", "0.001", "0.100", "0.200", "0.300", "0.001", "yes"),
+        ("SGD", "tuned", "0.01", "0.01: 0.900", "0.01: 0.500; 0.1: diverged", "0.01", "no"),
+        ("Adam", "tuned", "0.001", "0.001: 0.100", "0.001: 0.200; 0.01: 0.300", "0.001", "yes"),
+        ("Zero", "tuned", "0.01", "0.01: 0.900", "0.01: 0.500; 0.1: diverged", "0.01", "nothing learned"),
     )
 
 
-def test_tuned_values_at_the_edge_are_noted():
-    assert list(tuning_notes(RATE, [], 1, WORDS)) == []
-    (note,) = tuning_notes(RATE, ["Adam"], 2, WORDS)
-    assert "for 1 of 2 variants (Adam) the best learning rate lies at the edge" in note
+def test_what_is_no_more_than_the_best_of_those_tried_is_noted_and_so_is_what_is_no_choice():
+    assert list(tuning_notes(RATE, [tuned()], WORDS)) == []
+    edge, unlearned = tuning_notes(RATE, [tuned(), tuned("Adam", at_edge=True), tuned("Zero", learned=False)], WORDS)
+    assert "in 1 of 3 choices (Adam) the learning rate is the best of those tried" in edge
+    assert "in 1 of 3 choices (Zero) no value of the learning rate let the network learn" in unlearned

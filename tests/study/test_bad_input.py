@@ -104,7 +104,40 @@ BAD = {
             "claims": [],
             "tuning": {"of": ["a"], "parameter": "optimizer.momentum"},
         },
-        ["factors", "optimizer.momentum", "less than 1", "not 9"],
+        ["phases", "optimizer.momentum", "less than 1", "not 5.06"],
+    ),
+    "tuning what is taken from a file": (
+        {
+            "variants": {"a": {"optimizer": {"learning_rate": {"from": "rate.json#value"}}}},
+            "claims": [],
+            "tuning": {"of": ["a"]},
+        },
+        ["tuning of 'a'", "is taken from 'rate.json#value', and cannot be tuned as well"],
+    ),
+    "tuning around zero": (
+        {
+            "variants": {"a": {"optimizer": {"kind": "momentum", "momentum": 0.0}}},
+            "claims": [],
+            "tuning": {"of": ["a"], "parameter": "optimizer.momentum"},
+        },
+        ["parameter", "'optimizer.momentum' is 0"],
+    ),
+    "tuning one setting twice": (
+        {"tuning": {"of": ["fast"], "strength": {"parameter": "learning_rate"}}},
+        ["strength.parameter", "is tuned already"],
+    ),
+    "tuning by what is not recorded": (
+        {"tuning": {"of": ["fast"], "by": {"tuned": {"metric": "dead", "split": "train"}}}},
+        ["tuning of 'fast'", "by: train 'dead' is not recorded", "choose from"],
+    ),
+    "tuning by what validation data do not give": (
+        {"tuning": {"of": ["fast"], "by": {"tuned": {"metric": "rank", "split": "test"}}}},
+        ["by: validation data give loss or accuracy, not 'rank'"],
+    ),
+    "tuning without a quantity": ({"tuning": {"of": ["fast"], "by": {}}}, ["tuning.by"]),
+    "tuning to two levels": (
+        {"tuning": {"of": ["fast"], "by": {"tuned": {"metric": "loss", "at_least": 1, "at_most": 2}}}},
+        ["tuning.by.tuned", "not both"],
     ),
     "a name that the tuned variant would have": (
         {

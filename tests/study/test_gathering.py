@@ -13,7 +13,7 @@ STUDY = load_study(root=Path(__file__).parents[2])
 def test_a_variant_s_name_is_made_of_its_parts(experiment):
     found = [variant.described(variant.run) for variant in experiment.variants.values()]
     assert [described.name for described in found] == list(experiment.variants)
-    tuned = {tuning.tuned.name: tuning.of.name for tuning in experiment.tunings.values()}
+    tuned = {each.name: tuning.of.name for tuning in experiment.tunings.values() for each in tuning.tuned.values()}
     for described in found:
         parts = [level.key for level in (described.listed, *described.levels) if level]
         variant = experiment.variants[described.name]

@@ -100,7 +100,9 @@ def test_a_tuned_variant_may_start_and_be_started_from(load):
 
 def test_what_is_read_from_files_reaches_the_run_within(load):
     experiment = load({"first": {}, "next": {"starts_from": "first-tuned"}}, tuning={"of": ["first"], "steps": 5})
-    run = experiment.variants["next"].taken.resolved({"results/tuning/9.9-demo/first.json": {"value": 0.7}}.__getitem__)
+    run = experiment.variants["next"].taken.resolved(
+        {"results/tuning/9.9-demo/first.json": {"choices": {"tuned": {"value": 0.7}}}}.__getitem__
+    )
     assert run.starts_from.run.stages[0].optimizer.learning_rate == 0.7
     assert run.stages[0].optimizer.learning_rate == 0.1
 

@@ -145,8 +145,8 @@ def test_keys_mean_the_same_with_and_without_what_stands_before_them(demo, key):
     assert [variant.run.settings[RATE] for variant in swept.values()] == [0.1, 0.2]
     assert list(swept) == ["a_learning_rate-0.1", "a_learning_rate-0.2"]
     tuning = demo(variants=variants, tuning={"of": ["a"], "parameter": key}).tunings["a"]
-    assert (tuning.parameter, list(tuning.tuned.taken.takes)) == (RATE, [RATE])
-    assert tuning.candidates == pytest.approx([0.001, 0.00316, 0.01, 0.0316, 0.1])
+    assert (tuning.procedure.rate.key, list(tuning.tuned["tuned"].taken.takes)) == (RATE, [RATE])
+    assert tuning.procedure.rate.own == 0.01
     look = {"measure": {"kind": "evaluation", "splits": ["validation"]}}
     base = BASE | {"data": {"examples": 100, "validation": 0.2}, "record": [look]}
     search = {"space": {key: {"low": 0.01, "high": 1}}, "trials": 4}

@@ -17,7 +17,7 @@ base:
 variants:
   sgd: {optimizer: {kind: sgd, learning_rate: 0.01}}
   adam: {optimizer: {kind: adam, learning_rate: 0.001}}
-tuning: {of: [sgd], factors: [0.3, 1], steps: 200, validation: 0.2}
+tuning: {of: [sgd], coarse: {steps: 50}, steps: 200, validation: 0.2}
 figures:
   - {kind: curves, metric: loss, split: batch, caption: Loss of the mini-batches.}
 claims:

@@ -32,7 +32,7 @@ def test_all_jobs_find_data_in_a_folder_with_a_space(searched):
     tuned = read(searched, "results/runs/6.3-hills/sgd-tuned/replicate-0.json")
     assert (
         tuned["run"]["stages"][0]["optimizer"]["learning_rate"]
-        == read(searched, "results/tuning/6.3-hills/sgd.json")["value"]
+        == read(searched, "results/tuning/6.3-hills/sgd.json")["choices"]["tuned"]["value"]
     )
     rounds = [read(searched, f"{SEARCH}/coarse/search-0/round-{number}.json") for number in (1, 2, 3)]
     trials = [trial for one in rounds for trial in one["trials"]]

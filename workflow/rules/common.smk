@@ -87,7 +87,7 @@ for experiment in study.experiments.values():
     for job in study.jobs[experiment.id].values():
         written(paths.order("train", f"{experiment.id}/{job.name}"), orders.training(study, experiment.id, job))
     for name, tuning in experiment.tunings.items():
-        written(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, tuning))
+        written(paths.order("tune", f"{experiment.id}/{name}"), orders.tuning(study, experiment.id, tuning))
     if experiment.timing:
         written(paths.order("clock", experiment.id), orders.timing(study, experiment.id, experiment.timing))
     for search in experiment.searches():

@@ -42,6 +42,7 @@ rule page:
                 "metrics.py",
                 "terminal.py",
                 "study/resolution.py",
+                "study/scores.py",
                 "study/tunings.py",
                 "jobs/render.py",
                 "jobs/outputs.py",

@@ -1,5 +1,6 @@
 # Searches and tuning: what is trained next depends on what was trained before, through files. A round sees the rounds
-# before it, so a killed search resumes at its last finished round, and a finished round never changes.
+# before it, so a killed search resumes at its last finished round, and a finished round never changes. A killed tuning
+# finds what it trained in the folder beside its output.
 rule tune:
     input:
         unpack(data_of),
@@ -21,8 +22,9 @@ rule tune:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         data=data.directory,
+        known=paths.run_cache,
     shell:
-        "chapter6 tune --order {input.order} --data {params.data:q} --output {output} 2> {log}"
+        "chapter6 tune --order {input.order} --data {params.data:q} --known {params.known} --output {output} 2> {log}"
 
 
 rule search:

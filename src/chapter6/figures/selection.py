@@ -50,13 +50,15 @@ def _said(settings: DataFrame, axes: Sequence[str]) -> dict[str, tuple[str, str]
     Those of a tuned variant say so at the end.
     """
     parts = [_values(settings, parameter) for parameter in ("listed", *(f"axis.{axis}" for axis in axes))]
-    tuned = {variant for variant, (track, _) in _values(settings, "track").items() if track == "tuned"}
+    tracks = {variant: track for variant, (track, _) in _values(settings, "track").items()}
     made = set(settings.loc[settings["parameter"].str.match(r"of$|axis\."), "variant"].astype(str))
     said = {}
     for variant in settings["variant"].astype(str).unique():
         here = [part[variant] for part in parts if variant in part]
         key, label = "·".join(key for key, _ in here), " · ".join(label for _, label in here)
-        said[variant] = (f"{key}-tuned", f"{label}, tuned") if variant in tuned & made else (key, label)
+        if variant in made and tracks.get(variant, "").startswith("tuned"):
+            key, label = f"{key}-{tracks[variant]}", f"{label}, {tracks[variant].replace('-', ' ')}"
+        said[variant] = key, label
     return said
 
 

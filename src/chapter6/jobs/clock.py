@@ -14,7 +14,7 @@ from chapter6.engine.run import Run
 from chapter6.engine.timing import paired_seconds
 from chapter6.files import write_json
 from chapter6.jobs.datasets import load
-from chapter6.jobs.train import environment
+from chapter6.jobs.replicates import environment
 from chapter6.registry import StudyError, plain
 from chapter6.study.orders import TimingOrder, read_order
 from chapter6.study.timings import Timed, Times

@@ -98,8 +98,8 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
         told = paths.order("train", f"{name}/{job.name}"), orders.training(study, name, job)
         yield Job(paths.trained(name, job.name), *told, [(b.variant.run, len(b.replicates)) for b in job.blocks])
     for of, tuning in experiment.tunings.items():
-        asked = paths.order("tune", f"{name}/{of}"), orders.tuning(study, tuning)
-        yield Job(paths.tuning(name, of), *asked, [(tuning.run, len(tuning.candidates))])
+        asked = paths.order("tune", f"{name}/{of}"), orders.tuning(study, name, tuning)
+        yield Job(paths.tuning(name, of), *asked, tuning.runs)
     for planned in experiment.searches():
         variant, search = planned.variant, planned.search
         rounds = paths.order("search", f"{name}/{variant.name}-{planned.replicate}"), orders.searching(study, planned)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from chapter6.analysis.claims import Claim
-from chapter6.engine.data import Images
 from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, commit, json_or_none, study_of
 from chapter6.jobs.locate import runs_in_mlflow
@@ -167,13 +166,24 @@ class _Outputs(Outputs):
         flat |= space | searches.search_settings(plain(variant.search), variant.rounds)
         return VariantSettings(*own, flat, variant.search.trainings)
 
+    @property
+    def _tuned(self) -> list[searches.Tuned]:
+        """What was chosen, each variant once for each quantity."""
+        return [
+            searches.Tuned(tuning.of.label, tuning.procedure.rate.own, track, plain(tuned))
+            for tuning, tuned in self.tuned
+            for track in tuned.choices
+        ]
+
     def _tuning(self, words: Strings) -> TuningView | None:
-        rows = [searches.Tuned(t.of.label, t.of.run.settings[t.parameter], plain(tuned)) for t, tuned in self.tuned]
-        if not rows:
+        if not self.tuned:
             return None
-        run = self.tuned[0][0].run
-        share = run.data.validation if isinstance(run.data, Images) else 0.0
-        return searches.tuning_view(short_key(self.tuned[0][0].parameter), run.steps, share, rows, words)
+        tuning = self.tuned[0][0]
+        phases = [
+            searches.Phase(name, taken.run.steps, tuning.procedure.phases[name].seeds)
+            for name, taken in tuning.trained.items()
+        ]
+        return searches.tuning_view(short_key(tuning.procedure.rate.key), phases, self._tuned, words)
 
     def _notes(self, words: Strings) -> Iterator[str]:
         """Yield what a reader must know: what diverged, and which optimum may lie outside of what was tried."""
@@ -182,8 +192,8 @@ class _Outputs(Outputs):
             if diverged:
                 yield words[kind]["diverged"].format(count=number(diverged), total=number(len(ended)))
         if self.tuned:
-            at_edge = [tuning.of.label for tuning, tuned in self.tuned if tuned.at_edge]
-            yield from searches.tuning_notes(short_key(self.tuned[0][0].parameter), at_edge, len(self.tuned), words)
+            key = short_key(self.tuned[0][0].procedure.rate.key)
+            yield from searches.tuning_notes(key, self._tuned, words)
         variants = self.experiment.variants
         chosen = {
             variants[name].label: [each.edges for each in found]

@@ -56,9 +56,10 @@ def _run(study: Study, args: Namespace) -> Run:
         raise StudyError(
             f"{args.experiment}: unknown variant {args.variant!r}; choose from {', '.join(experiment.variants)}"
         )
-    if tuning := next((t for t in experiment.tunings.values() if t.tuned.name == args.variant), None):
-        advice = f"run {tuning.of.name!r} with --set {short_key(tuning.parameter)}=VALUE"
-        raise StudyError(f"{args.variant!r} takes its {tuning.parameter} from a file of the study; {advice}")
+    if of := experiment.variants[args.variant].of:
+        key = experiment.tunings[of].procedure.rate.key
+        advice = f"run {of!r} with --set {short_key(key)}=VALUE"
+        raise StudyError(f"{args.variant!r} takes its {key} from a file of the study; {advice}")
     draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
     settings = reduce(lambda made, text: assign(made, *_assignment(text)), args.set, draft.settings)
     variant = resolve_variant(replace(draft, settings=settings), experiment.spec, study.config, "--set")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from statistics import median
 from typing import Any
 
-from chapter6.report.numbers import NOTHING, TIMES, exact, number, percent
+from chapter6.report.numbers import NOTHING, exact, number
 from chapter6.report.settings import term
 from chapter6.report.strings import Strings
 from chapter6.report.views import TableView, TuningView
@@ -19,17 +21,27 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A phase of a tuning: for how many updates each candidate was trained, on how many seeds."""
+
+    name: str
+    steps: int
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """A variant that took one of several candidates in place of its ``own`` value; ``record`` tells of the tuning."""
+    """A variant whose number was chosen; ``track`` names the judged quantity, ``record`` tells of the tuning."""
 
     label: str
     own: float
+    track: str
     record: Record
 
     @property
-    def factors(self) -> list[float]:
-        """The candidates, as multiples of the variant's own value, to three digits."""
-        return [float(f"{candidate['value'] / self.own:.3g}") for candidate in self.record["candidates"]]
+    def choice(self) -> Record:
+        """What was chosen by this quantity."""
+        return dict(self.record["choices"][self.track])
 
 
 def search_settings(search: Record, rounds: Sequence[int]) -> dict[str, Any]:
@@ -56,36 +68,31 @@ def edge_notes(chosen: Mapping[str, Sequence[Sequence[tuple[str, str]]]], words:
             yield name + (sentence if name else sentence[:1].upper() + sentence[1:])
 
 
-def tuning_view(parameter: str, steps: int, share: float, tuned: Sequence[Tuned], words: Strings) -> TuningView:
-    """Return what was tried for each variant, in so many updates with such a share held out."""
-    text = words["tuning"]
-    factors = sorted({factor for each in tuned for factor in each.factors})
-    name = term(parameter, words)
-    columns = [
-        words["settings"]["variant"],
-        text["own"].format(setting=name),
-        *(f"{TIMES} {exact(factor)}" for factor in factors),
-        text["chosen"],
-        text["edge"],
-    ]
+def tuning_view(parameter: str, phases: Sequence[Phase], tuned: Sequence[Tuned], words: Strings) -> TuningView:
+    """Return what was tried for each variant and judged quantity, and the cost."""
+    text, name = words["tuning"], term(parameter, words)
+    heads = [text["phase"].format(steps=number(phase.steps), seeds=phase.seeds) for phase in phases]
+    columns = [words["settings"]["variant"], text["track"], text["own"].format(setting=name), *heads]
+    variants = {each.label: each.record["updates"] for each in tuned}
+    summary = text["summary_one" if len(variants) == 1 else "summary"]
     return TuningView(
-        summary=text["summary_one" if len(tuned) == 1 else "summary"].format(setting=name, count=len(tuned)),
-        text=text["text"].format(
-            setting=name,
-            steps=number(steps),
-            count=len(factors),
-            share=percent(round(share, 3)),
+        summary=summary.format(setting=name, count=len(variants)),
+        text=text["text"].format(setting=name, updates=number(sum(variants.values()))),
+        table=TableView(
+            (*columns, text["chosen"], text["edge"]), tuple(_tuned_row(each, phases, text, words) for each in tuned)
         ),
-        table=TableView(tuple(columns), tuple(_tuned_row(each, factors, text, words) for each in tuned)),
     )
 
 
-def tuning_notes(parameter: str, at_edge: Sequence[str], total: int, words: Strings) -> Iterator[str]:
-    """Name the variants whose tuned value lies at the edge of what was tried."""
-    if at_edge:
-        yield words["tuning"]["edge_note"].format(
-            setting=term(parameter, words), count=len(at_edge), total=total, names=some(at_edge)
-        )
+def tuning_notes(parameter: str, tuned: Sequence[Tuned], words: Strings) -> Iterator[str]:
+    """Name the variants of which nothing learned, and those whose value is no more than the best of those tried."""
+    text = words["tuning"]
+    unlearned = [each.label for each in tuned if not each.choice["learned"]]
+    at_edge = [each.label for each in tuned if each.choice["learned"] and each.choice["at_edge"]]
+    for note, labels in (("edge_note", at_edge), ("unlearned_note", unlearned)):
+        if labels:
+            names = some(list(dict.fromkeys(labels)))
+            yield text[note].format(setting=term(parameter, words), count=len(labels), total=len(tuned), names=names)
 
 
 def some(names: Sequence[str]) -> str:
@@ -93,12 +100,18 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
 
 
-def _tuned_row(tuned: Tuned, factors: Sequence[float], text: Strings, words: Strings) -> tuple[str, ...]:
-    losses = dict(zip(tuned.factors, tuned.record["candidates"], strict=True))
-    cells = [_loss(losses[factor], text) if factor in losses else NOTHING for factor in factors]
-    is_at_edge = words["settings"]["yes" if tuned.record["at_edge"] else "no"]
-    return (tuned.label, exact(tuned.own), *cells, exact(tuned.record["value"]), is_at_edge)
+def _tuned_row(tuned: Tuned, phases: Sequence[Phase], text: Strings, words: Strings) -> tuple[str, ...]:
+    choice = tuned.choice
+    tried = [[each for each in tuned.record["candidates"] if each["phase"] == phase.name] for phase in phases]
+    cells = ["; ".join(_tried(each, tuned.track, text) for each in candidates) or NOTHING for candidates in tried]
+    chosen = [exact(value) for value in (choice["value"], choice["strength"]) if value is not None]
+    verdict = words["settings"]["yes" if choice["at_edge"] else "no"] if choice["learned"] else text["unlearned"]
+    return (tuned.label, term(tuned.track, words), exact(tuned.own), *cells, ", ".join(chosen), verdict)
 
 
-def _loss(candidate: Record, text: Strings) -> str:
-    return text["diverged"] if candidate["outcome"] == "diverged" else number(candidate["loss"])
+def _tried(candidate: Record, track: str, text: Strings) -> str:
+    """Return the values of a candidate, and its score in the middle of all seeds."""
+    scores = [inf if score is None else score[0] for score in candidate["scores"][track]]
+    middle = median(scores)
+    value = ", ".join(map(exact, candidate["values"]))
+    return f"{value}: {number(middle) if middle < inf else text['diverged']}"

@@ -36,7 +36,7 @@ from chapter6.study.paths import curves_file
 from chapter6.study.plan import Experiment, PlannedRun, PlannedSearch, Study
 from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import best_of, read_chosen, read_round, read_rounds, read_trial_curves
-from chapter6.study.tunings import Tuned, read_tuned
+from chapter6.study.tunings import read_tuned, replayed
 
 MOST_NAMED = 3  # of files or runs with one problem
 CHECKS = {
@@ -158,14 +158,13 @@ def _run(files: Files, planned: PlannedRun, under: Conditions, used: set[str | N
 
 
 def _tunings(study: Study, files: Files, experiment: Experiment) -> Problems:
-    """Compare what was chosen on validation data with what every candidate came to."""
+    """Compare what was chosen with what the scores of all candidates lead to."""
     for of, planned in experiment.tunings.items():
         name = study.paths.tuning(experiment.id, of)
         if name in files:
             tuned = read_tuned(files, name, planned)
-            best = Tuned.of(tuned.parameter, tuned.candidates)
-            if tuned.value != best.value:
-                yield f"{name}: {tuned.value} was chosen, and {best.value} has the lowest loss"
+            if tuned != replayed(tuned, planned.procedure):
+                yield f"{name}: its choices are not those that its scores lead to"
 
 
 def _searches(files: Files, experiment: Experiment) -> Problems:

@@ -58,9 +58,14 @@ def _at_work(cls: type) -> Iterator[str]:
 
 
 def search_digest(*values: Any) -> str:
-    """Return the digest of all code that can change the course of a search or a tuning."""
-    jobs = source_digest("jobs/search.py", "jobs/choose.py", "jobs/tune.py", "study/searches.py", "metrics.py")
+    """Return the digest of all code that can change the course of a search."""
+    jobs = source_digest("jobs/search.py", "jobs/choose.py", "study/searches.py", "metrics.py")
     return sha256(f"{training_digest(*values)}{jobs}".encode()).hexdigest()
+
+
+def tuning_digest() -> str:
+    """Return the digest of the code that makes a choice of what was trained."""
+    return source_digest("jobs/tune.py", "study/tunings.py", "study/scores.py", "quantities.py", "metrics.py")
 
 
 @cache

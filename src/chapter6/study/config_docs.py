@@ -37,6 +37,8 @@ from chapter6.search.strategies import Strategy
 from chapter6.study import spec
 from chapter6.study.drafts import OWN_KEYS
 from chapter6.study.schema import model_of
+from chapter6.study.scores import Judged
+from chapter6.study.tunings import Coarse, Phase, Strength
 
 FAMILIES: dict[str, type[Family]] = {
     "Data (`data`)": Data,
@@ -76,6 +78,10 @@ MODELS: dict[str, Any] = {
     "An experiment: `search.space.<setting>`": Dimension,
     "A variant: `replay`": Replay,
     "An experiment: `tuning`": spec.TuningSpec,
+    "An experiment: `tuning.by.<name>`": Judged,
+    "An experiment: `tuning.coarse`": Coarse,
+    "An experiment: `tuning.fine`": Phase,
+    "An experiment: `tuning.strength`": Strength,
     "An experiment: `timing`": spec.TimingSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
     "A check: `when`, `learned`": Target,

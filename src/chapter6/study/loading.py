@@ -7,20 +7,17 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from chapter6.engine.data import Images
-from chapter6.engine.measurements.losses import Evaluation
-from chapter6.engine.run import Record, Run, Schedule
+from chapter6.engine.run import Run
 from chapter6.figures.base import Figure
-from chapter6.registry import StudyError, plain
+from chapter6.registry import StudyError
 from chapter6.search.searches import Search
-from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study import bounds
 from chapter6.study.cross_checks import check_references
 from chapter6.study.drafts import Draft, drafts
+from chapter6.study.limits import checked, number_of, within_budget
 from chapter6.study.paths import IDENTIFIER, Paths
 from chapter6.study.plan import Experiment, Study, Tuning, Variant
 from chapter6.study.reading import check_identifiers, experiment_files
@@ -30,14 +27,14 @@ from chapter6.study.spec import (
     ExperimentSpec,
     OwnSpec,
     StudyConfig,
-    TuningSpec,
     load_config,
     load_experiment,
     read_config,
 )
-from chapter6.study.starts import linked, started
+from chapter6.study.starts import linked
 from chapter6.study.taken import Taken
 from chapter6.study.timings import timing_of
+from chapter6.study.tracks import linked_tuning, tuned_names, tuning_of
 
 LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
 
@@ -151,10 +148,11 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
         name: resolve_variant(draft, spec, config, place, is_source=name in sources) for name, draft in written.items()
     }
     tunings = _tunings(spec, config, written, place)
-    if taken := sorted({tuning.tuned.name for tuning in tunings.values()} & variants.keys()):
+    tuned = {variant.name: variant for tuning in tunings.values() for variant in tuning.tuned.values()}
+    if taken := sorted(tuned.keys() & variants.keys()):
         raise StudyError(f"{place}: tuning: {taken[0]!r} is already a variant, and would be the tuned one's name")
-    variants = linked(variants | {tuning.tuned.name: tuning.tuned for tuning in tunings.values()}, place)
-    tunings = {name: _linked_tuning(tuning, variants, place) for name, tuning in tunings.items()}
+    variants = linked(variants | tuned, place)
+    tunings = {name: linked_tuning(tuning, variants, place) for name, tuning in tunings.items()}
     _check_replays(variants, place)
     figures: dict[str, Figure] = {}
     for figure in spec.figures:
@@ -214,12 +212,6 @@ def resolve_variant(
     )
 
 
-def within_budget(run: Run, config: StudyConfig, most_steps: int | None = None) -> Run:
-    """Return the run capped by the preset, with every open number closed; a stage has at most so many steps."""
-    steps = [most for most in (config.budget.max_steps, most_steps) if most]
-    return run.within(config.data.sizes.train, min(steps, default=None), config.budget.max_examples)
-
-
 def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -> Search | None:
     """Return what a variant of a searching experiment searches, and how."""
     if spec.search is None:
@@ -230,30 +222,14 @@ def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -
         raise StudyError("a search needs validation data to score: record an evaluation of them")
     space = {}
     for name, dimension in spec.search.space.items():
-        key = _number_of(run, name, "search.space")
+        key = number_of(run, name, "search.space")
         for end in (dimension.low, dimension.high):
-            _checked(run, key, end, "search.space")
+            checked(run, key, end, "search.space")
         space[key] = replace(dimension, whole=isinstance(run.settings[key], int) or None)
     trials = min(spec.search.trials, config.budget.max_trials or spec.search.trials)
     return Search(
         own.strategy, own.replay, space=space, trials=trials, metric=spec.search.metric, retrains=spec.search.retrains
     )
-
-
-def _number_of(run: Run, name: str, place: str) -> str:
-    """Return the full key of a setting that must be a number."""
-    settings = run.settings
-    numbers = [key for key, value in settings.items() if is_number(value)]
-    is_other = has_key(settings, name) and not has_key(numbers, name)
-    key = key_among(settings if is_other else numbers, name, place)
-    if not is_number(settings[key]):
-        raise StudyError(f"{place}: {name!r} is no number of the run, but {settings[key]!r}")
-    return key
-
-
-def _checked(run: Run, key: str, value: float, place: str) -> Run:
-    """Return the run with another value, validated as if its author had written it."""
-    return parse(Run, plain(run.changed(key, value)), place, {"stages.0.": "", "penalties.0.": "penalties."})
 
 
 def _check_replays(variants: Mapping[str, Variant], place: str) -> None:
@@ -268,49 +244,14 @@ def _tunings(spec: ExperimentSpec, config: StudyConfig, written: Mapping[str, Dr
     """Return the tuning of every variant that ``spec.tuning`` names."""
     if spec.tuning is None:
         return {}
+    with _placed(place):
+        names = tuned_names(spec.tuning, list(written))
     tunings = {}
-    for pattern in spec.tuning.of:
-        matching = [name for name in written if fnmatchcase(name, pattern)]
-        if not matching:
-            raise StudyError(f"{place}: tuning.of: no variant {pattern!r}; choose from {shortened(list(written))}")
-        for name in matching:
-            tunings[name] = _tuning(spec.tuning, spec, config, written[name], place)
+    for name in names:
+        here = f"{place}: tuning of {name!r}"
+        run = resolve(written[name].of_run, here, config.data.images).run
+        variant = resolve_variant(written[name], spec, config, here)
+        with _placed(here):
+            file = Paths(config.preset).tuning(spec.id, name)
+            tunings[name] = tuning_of(spec.tuning, variant, run, config, file)
     return tunings
-
-
-def _linked_tuning(tuning: Tuning, variants: Mapping[str, Variant], place: str) -> Tuning:
-    """Return a tuning whose run and variants have what they start from."""
-    of, tuned, taken = variants[tuning.of.name], variants[tuning.tuned.name], tuning.taken
-    if of.taken.start:
-        taken = started(taken, of.taken.start, f"{place}: tuning of {of.name!r}")
-    return replace(tuning, of=of, tuned=tuned, taken=taken)
-
-
-def _tuning(tuning: TuningSpec, spec: ExperimentSpec, config: StudyConfig, draft: Draft, place: str) -> Tuning:
-    """Return how a variant is tuned, and the variant that is judged, both trained for the same number of updates."""
-    here = f"{place}: tuning of {draft.name!r}"
-    run = resolve(draft.of_run, here, config.data.images).run
-    variant = resolve_variant(draft, spec, config, here)
-    with _placed(here):
-        key = _number_of(run, tuning.parameter, "parameter")
-        own = run.settings[key]
-        if isinstance(own, int):
-            raise StudyError(f"parameter: {tuning.parameter!r} is a whole number, and factors make fractions")
-        candidates = [float(f"{own * factor:.6g}") for factor in tuning.factors]
-        if not isinstance(run.data, Images):
-            raise StudyError("validation: only images can be held out, and the run has none")
-        look = Record(Evaluation(splits=("validation",)), (Schedule(first=None),))
-        choosing = replace(run, data=replace(run.data, validation=tuning.validation), record=(look,))
-        for candidate in (min(candidates), max(candidates)):
-            _checked(choosing, key, candidate, "factors")
-        file = Paths(config.preset).tuning(spec.id, draft.name)
-        tuned = replace(
-            variant,
-            name=f"{variant.name}-tuned",
-            label=f"{variant.label}, tuned",
-            track="tuned",
-            taken=Taken(within_budget(run, config, tuning.steps), {**variant.taken.takes, key: f"{file}#value"}),
-            of=variant.name,
-        )
-        chosen = Taken(within_budget(choosing, config, tuning.steps), variant.taken.takes)
-        return Tuning(variant, tuned, key, candidates, chosen)

@@ -17,8 +17,9 @@ from chapter6.engine.timing import Task
 from chapter6.files import read_json, write_json
 from chapter6.registry import StudyError, build, plain
 from chapter6.search.searches import Search
-from chapter6.study.code import search_digest, source_digest, training_digest
+from chapter6.study.code import search_digest, source_digest, training_digest, tuning_digest
 from chapter6.study.taken import Taken
+from chapter6.study.tunings import PhaseName, Procedure
 
 if TYPE_CHECKING:
     from chapter6.study.plan import PlannedSearch, Study, Timing, TrainingJob, Tuning
@@ -52,13 +53,18 @@ class TrainingOrder:
 
 @dataclass(frozen=True)
 class TuningOrder:
-    """Which number of a run is to be chosen, and among which candidates."""
+    """Which numbers of a run are to be chosen and how, and what each phase trains.
 
+    ``sources`` is the digest of the code that trains, ``rules`` of that which chooses.
+    """
+
+    experiment: str
+    variant: str
     seed: int
-    taken: Taken
-    parameter: str
-    candidates: tuple[float, ...]
+    procedure: Procedure
+    trained: Mapping[PhaseName, Taken]
     sources: str
+    rules: str
 
 
 @dataclass(frozen=True)
@@ -102,10 +108,10 @@ def training(study: Study, experiment: str, job: TrainingJob) -> TrainingOrder:
     return TrainingOrder(experiment, study.config.study_seed, blocks)
 
 
-def tuning(study: Study, chosen: Tuning) -> TuningOrder:
+def tuning(study: Study, experiment: str, chosen: Tuning) -> TuningOrder:
     """Return the order of a tuning."""
-    seed, sources = study.config.study_seed, search_digest(chosen.run)
-    return TuningOrder(seed, chosen.taken, chosen.parameter, tuple(chosen.candidates), sources)
+    seed, sources = study.config.study_seed, training_digest(*(taken.run for taken in chosen.trained.values()))
+    return TuningOrder(experiment, chosen.of.name, seed, chosen.procedure, chosen.trained, sources, tuning_digest())
 
 
 def timing(study: Study, experiment: str, planned: Timing) -> TimingOrder:

@@ -20,6 +20,7 @@ from chapter6.settings import flatten
 from chapter6.study.paths import TABLES, Paths, curves_file, replicate_files
 from chapter6.study.spec import ExperimentSpec, PresetSpec, StudyConfig, TimingSpec
 from chapter6.study.taken import Taken
+from chapter6.study.tunings import PhaseName, Procedure
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,26 @@ class Variant:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The choice of one number for a variant, and the variant that takes it; ``taken`` is a training of the choice."""
+    """The choices that are made for a variant, by which ``procedure``, and the variants that take them, by quantity.
+
+    ``trained`` is what each phase trains, before values from files.
+    """
 
     of: Variant
-    tuned: Variant
-    parameter: str
-    candidates: Sequence[float]
-    taken: Taken
+    tuned: Mapping[str, Variant]
+    procedure: Procedure
+    trained: Mapping[PhaseName, Taken]
 
     @property
-    def run(self) -> Run:
-        """A training of the choice, before values from files."""
-        return self.taken.run
+    def taken(self) -> Taken:
+        """A training at the judged budget."""
+        return self.trained["fine"]
+
+    @property
+    def runs(self) -> list[tuple[Run, int]]:
+        """What is trained at least, each so many times."""
+        phases = self.procedure.phases
+        return [(taken.run, phases[name].points * phases[name].seeds) for name, taken in self.trained.items()]
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ from chapter6.engine.data import ImageSet
 from chapter6.engine.timing import Task
 from chapter6.figures.recipes import Figure
 from chapter6.records import Source
-from chapter6.registry import Count, Index, Names, Positive, StudyError
+from chapter6.registry import Count, Index, Names, StudyError
 from chapter6.search.searches import Replay
 from chapter6.search.spaces import Dimension
 from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
 from chapter6.study.reading import read_mapping
 from chapter6.study.schema import parse
+from chapter6.study.scores import Judged
+from chapter6.study.tunings import Coarse, Phase, Strength
 
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
 Checks = Annotated[tuple[Check, ...], MinLen(1)]
@@ -45,19 +47,29 @@ class SearchSpec:
     retrains: Count = said("fresh seeds with which the chosen point is retrained for the test data", default=5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TuningSpec:
-    """Give variants a second, tuned track: each with the best of ``factors`` times its own ``parameter``.
+    """Give variants tuned tracks: each variant again, with a ``parameter`` that was chosen for it.
 
-    Tuning trains once per factor, on a seed that no replicate uses, and chooses by the validation loss. The tuned
-    variant, called ``<variant>-tuned``, is trained for as many updates as it was tuned for.
+    For each quantity that they are judged ``by`` there is one, called ``<variant>-<name>``, with a choice of its own,
+    and trained for as many updates as the choice was made for. A quantity of the test data is read on validation data.
+    Two phases, ``coarse`` and ``fine``, train around the variant's own value and around the best of these, on seeds
+    that no replicate uses.
     """
 
     of: Names = said("variants, or patterns such as relu_*")
     parameter: str = "optimizer.learning_rate"
-    factors: Annotated[tuple[Positive, ...], MinLen(2)] = (0.1, 0.316, 1, 3.16, 10)
+    by: Annotated[Mapping[Identifier, Judged], MinLen(1)] = said(
+        "what the tuned variants are judged by, by the name of their track",
+        default_factory=lambda: {"tuned": Judged("loss", "validation")},
+    )
     steps: Count = 1000
-    validation: Annotated[float, Interval(gt=0, lt=1)] = said("share of the examples held out", default=1 / 6)
+    validation: Annotated[float, Interval(gt=0, lt=1)] = said(
+        "share of the examples held out, where the variant itself holds none out", default=1 / 6
+    )
+    coarse: Coarse = said("the first phase", default_factory=Coarse)
+    fine: Phase = said("the second phase", default_factory=Phase)
+    strength: Strength | None = said("a second setting that is tuned after the first", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,20 @@ class Taken:
         for key, reference in self.takes.items():
             file, _, name = reference.partition("#")
             try:
-                run = run.changed(key, read(file)[name])
+                run = run.changed(key, _found(read(file), name))
             except (OSError, ValueError, LookupError, TypeError) as error:
                 advice = f"`snakemake --cores all --forcerun {file}` writes it again"
                 raise StudyError(f"{file}: has no readable {name!r} ({error}); {advice}") from None
         return run
+
+
+def _found(part: Any, name: str) -> Any:
+    """Return what stands under a dotted name; keys of the way may have dots themselves."""
+    if not isinstance(part, Mapping):
+        raise TypeError(f"no keys above {name!r}")
+    for key in sorted(part, key=len, reverse=True):
+        if name == key:
+            return part[key]
+        if name.startswith(f"{key}."):
+            return _found(part[key], name.removeprefix(f"{key}."))
+    raise KeyError(name)

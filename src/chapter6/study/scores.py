@@ -1,0 +1,72 @@
+"""What runs are chosen by, in a tuning or in a decision: one quantity of their curves, its median over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import get_args
+
+import numpy as np
+
+from chapter6.metrics import Split, metric_of
+from chapter6.quantities import Curve, Summary, Target, split_of, summarized
+from chapter6.registry import Count, StudyError
+
+HELD_OUT = ("validation", "test", "noisy")  # splits that no run learns from
+Score = tuple[float, ...] | None  # of one seed; None: it diverged, or recorded nothing
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A summary of a metric, or, with a level, the number of updates until it is reached.
+
+    With a level the metric is smoothed over ``window`` readings. A run that never reaches it scores one update more
+    than it took; among such runs the one that ended nearer to the level is better.
+    """
+
+    metric: str
+    split: Split | None = None
+    summary: Summary = "last"
+    at_least: float | None = None
+    at_most: float | None = None
+    window: Count = 1
+
+    def __post_init__(self) -> None:
+        if self.summary not in get_args(Summary):
+            raise StudyError(f"unknown summary {self.summary!r}; choose from {sorted(get_args(Summary))}")
+        if self.at_least is not None and self.at_most is not None:
+            raise StudyError(f"{self.metric}: give at_least or at_most, not both")
+        if self.level is not None and self.summary != "last":
+            raise StudyError(f"{self.metric}: a level asks for updates, and summary ({self.summary!r}) does not fit it")
+        if self.window > 1 and self.level is None:
+            raise StudyError(f"{self.metric}: window smooths what is to reach a level: give at_least or at_most")
+
+    @property
+    def level(self) -> float | None:
+        """What is to be reached; None where a summary is asked for."""
+        return self.at_most if self.at_least is None else self.at_least
+
+    @property
+    def source(self) -> tuple[Split, str]:
+        """Split and metric of the curve."""
+        return split_of(self.metric, self.split), self.metric
+
+    def score(self, curve: Curve, updates: int) -> Score:
+        """Return what a run of so many ``updates`` came to, that ended whole."""
+        if not curve.steps.size or not np.isfinite(curve.readings).all():
+            return None
+        if self.level is None:
+            return (summarized(self.summary, curve),)
+        width = min(self.window, curve.steps.size)
+        smooth = np.convolve(curve.readings, np.full(width, 1 / width), "valid")
+        target = Target(metric=self.metric, at_least=self.at_least, at_most=self.at_most)
+        first = target.first_step(Curve(curve.steps[width - 1 :], smooth))
+        return (min(first, updates + 1.0), abs(float(smooth[-1]) - self.level) if first == inf else 0.0)
+
+    def rank(self, scores: Sequence[Score]) -> tuple[float, float]:
+        """Return a number, and another for ties, by which to sort, the best first: medians, a diverged seed worst."""
+        sign = -1.0 if self.level is None and metric_of(self.metric).better == "higher" else 1.0
+        worst = (inf, inf)
+        whole = [worst if score is None else (sign * score[0], *score[1:], 0.0)[:2] for score in scores]
+        return float(np.median([first for first, _ in whole])), float(np.median([second for _, second in whole]))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-import numpy as np
-
-from chapter6.engine.data import Images
-from chapter6.engine.measurements.base import Measurement
-from chapter6.engine.measurements.losses import BatchLoss, Evaluation
-from chapter6.engine.run import Record, Run
-from chapter6.engine.stages import Stage
+from chapter6.engine.run import Run
 from chapter6.jobs.common import add_overrides, overridden_study
+from chapter6.jobs.estimates import Machine, looks, multiplications_per_second
 from chapter6.study import orders
 from chapter6.study.plan import Experiment, Study, Timing
 from chapter6.terminal import say
@@ -54,17 +49,20 @@ class Job:
 def run(args: Namespace) -> None:
     """Print the plan."""
     study = overridden_study(args)
+    data = study.config.data
     jobs = [job for experiment in study.experiments.values() for job in _jobs(study, experiment)]
     due = [job for job in jobs if not job.is_done]
     clocks = dict(_timings(study))
-    rate = _multiplications_per_second()
-    seconds = sum(_seconds(job, rate) for job in due) / args.cores
+    machine = Machine(multiplications_per_second(), data.sizes.test)
+    seconds = sum(JOB_SECONDS + sum(times * machine.run(run) for run, times in job.trained) for job in due) / args.cores
     seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
     disk = sum(times * _numbers(run) for job in due for run, times in job.trained) * BYTES_A_NUMBER * COPIES
+    images = (data.sizes.train + data.sizes.test) * prod(data.shape)
     say(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
         f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
-        f" about {disk / 1e6 + 60:.0f} MB of disk (and 55 MB for MNIST).\n" + _told_of(clocks, rate) * bool(clocks)
+        f" about {disk / 1e6 + 60:.0f} MB of disk (and {images / 1e6:.0f} MB for {data.name}).\n"
+        + (_told_of(clocks, machine) if clocks else "")
     )
 
 
@@ -77,19 +75,10 @@ def _timings(study: Study) -> Iterator[tuple[str, Timing]]:
                 yield name, timing
 
 
-def _told_of(clocks: Mapping[str, Timing], rate: float) -> str:
+def _told_of(clocks: Mapping[str, Timing], machine: Machine) -> str:
     """Say what is timed; it takes as long however many cores there are."""
-    seconds = sum(JOB_SECONDS + _clock_seconds(timing, rate) for timing in clocks.values())
+    seconds = sum(JOB_SECONDS + machine.timing(timing) for timing in clocks.values())
     return f"Times are taken in {', '.join(clocks)}: about {_duration(seconds)} in which nothing else runs.\n"
-
-
-def _clock_seconds(timing: Timing, rate: float) -> float:
-    """Estimate how long variants are timed."""
-    spec = timing.spec
-    pairs = [run for variant in timing.of for run in (variant.run, timing.beside.run)]
-    update = (spec.updates + 1) * sum(_update_seconds(run, run.stages[0], rate) for run in pairs)
-    evaluation = 2 * 10_000 * sum(_example_seconds(run, rate) for run in pairs)
-    return spec.rounds * sum({"update": update, "evaluation": evaluation}[task] for task in spec.tasks)
 
 
 def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
@@ -108,65 +97,9 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
         yield Job(planned.chosen, *rounds, [(variant.run, search.retrains)])
 
 
-def _seconds(job: Job, rate: float) -> float:
-    return JOB_SECONDS + sum(times * _run_seconds(run, rate) for run, times in job.trained)
-
-
-def _run_seconds(run: Run, rate: float) -> float:
-    """Estimate a run from the multiplications of its matrix products."""
-    if not run.network:
-        return 0.0
-    seconds = sum(stage.updates * _update_seconds(run, stage, rate) for stage in run.stages)
-    seconds += run.members * sum(_times(record) * _reading_seconds(record.measure, run, rate) for record in run.record)
-    return seconds
-
-
-def _update_seconds(run: Run, stage: Stage, rate: float) -> float:
-    """Estimate an update of all members."""
-    dense = _weights(run)
-    weights = sum(dense)
-    products = (3 * weights - dense[0]) * stage.batch_size / rate  # no gradient of the images
-    return run.members * (products + 30e-6 * len(dense) + 50e-6 + 1e-9 * weights)
-
-
-def _example_seconds(run: Run, rate: float) -> float:
-    """Estimate the evaluation of an example."""
-    return sum(_weights(run)) / rate + 0.5e-6
-
-
-def _weights(run: Run) -> list[int]:
-    """Return the number of weights of every layer; one layer of none where a point moves on a surface."""
-    return [slot.size for slot in run.architecture.slots() if slot.decays] if run.network else [0]
-
-
-def _reading_seconds(measurement: Measurement, run: Run, rate: float) -> float:
-    if isinstance(measurement, BatchLoss):
-        return run.stages[-1].batch_size * sum(_weights(run)) / rate if measurement.after_update else 0.0
-    if isinstance(measurement, Evaluation) and isinstance(run.data, Images):
-        examples = sum(10_000 if split == "test" else run.data.size or 0 for split in measurement.splits)
-        return examples * _example_seconds(run, rate)
-    return 0.02
-
-
-def _times(record: Record) -> int:
-    return sum(len(schedule.steps) for schedule in record.at)
-
-
 def _numbers(run: Run) -> int:
     """Estimate how many numbers a run's curves hold."""
-    return sum(_times(record) * len(record.measure.metrics) for record in run.record)
-
-
-def _multiplications_per_second() -> float:
-    """Time this machine on the product that the study spends most of its time in."""
-    x, w = np.ones((128, 784), np.float32), np.ones((784, 100), np.float32)
-    out = np.empty((128, 100), np.float32)
-    best = float("inf")
-    for _ in range(50):
-        start = time.perf_counter()
-        np.matmul(x, w, out=out)
-        best = min(best, time.perf_counter() - start)
-    return 128 * 784 * 100 / best
+    return sum(looks(record) * len(record.measure.metrics) for record in run.record)
 
 
 def _duration(seconds: float) -> str:

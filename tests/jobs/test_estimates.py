@@ -3,10 +3,8 @@
 import pytest
 
 from chapter6.engine.data import ImageSet
-from chapter6.engine.timing import paired_seconds
-from chapter6.jobs.estimates import Machine, Work, multiplications_per_second
+from chapter6.jobs.estimates import Machine, Work
 from chapter6.study.resolution import resolve
-from engine.small import digits
 
 CNN = [
     *({"kind": "convolution", "filters": 8, "padding": 1}, "max_pooling", "relu"),
@@ -14,6 +12,19 @@ CNN = [
     *("flatten", {"kind": "dense", "units": 64}, "relu", {"kind": "dense", "units": 10}),
 ]
 DENSE = {"hidden": [100] * 4}
+NORMALIZED = [
+    *({"kind": "convolution", "filters": 16, "size": 5}, "relu", "max_pooling", "batch_normalization"),
+    *({"kind": "convolution", "filters": 32}, "relu", "flatten", {"kind": "dense", "units": 10}),
+]
+MEASURED = {  # ms of an update of 100 images and of an evaluation of 10 000, on a core of 40e9 multiplications a second
+    "one hidden layer": ({"hidden": [64]}, "momentum", 0.66, 21),
+    "four": (DENSE, "adam", 1.22, 43),
+    "batch normalization": (DENSE | {"batch_normalization": {}}, "momentum", 1.57, 53),
+    "dropout": ({"hidden": [100] * 6, "dropout": {"ratio": 0.2}}, "momentum", 1.95, 48),
+    "wide": ({"hidden": [1000, 1000]}, "sgd", 13.7, 470),
+    "convolutions": (CNN, "sgd", 12.9, 427),
+    "normalized convolutions": (NORMALIZED, "momentum", 18.9, 711),
+}
 LOOK = {"measure": {"kind": "evaluation", "splits": ["test"]}, "at": "end"}
 
 
@@ -45,15 +56,12 @@ def test_the_shape_is_that_of_the_study_s_images_after_transforms():
     assert Work.of(run(DENSE, data={"transforms": ["block_means"]}).architecture).multiplications[0] == 19600
 
 
-@pytest.mark.parametrize("task", ["update", "evaluation"])
-def test_a_convolutional_net_takes_as_much_longer_as_is_estimated(task):
-    """Within a factor of two on a machine of its own; a third more is left to those who share one."""
-    pair = run(CNN, data={"examples": 200}), run(DENSE, data={"examples": 200})
-    fastest = map(min, zip(*paired_seconds(pair, task, 3, 6, 6, digits(200, 500)), strict=True))
-    machine = Machine(multiplications_per_second(), 500)
-    of = {"update": lambda each: machine.update(each, each.stages[0]), "evaluation": machine.evaluation}[task]
-    estimated, measured = (own / other for own, other in (map(of, pair), fastest))
-    assert 1 / 3 < estimated / measured < 3
+@pytest.mark.parametrize("name", MEASURED)
+def test_estimates_come_within_a_factor_of_two(name):
+    network, optimizer, update, evaluation = MEASURED[name]
+    value, machine = run(network, optimizer=optimizer), Machine(40e9, 10_000)
+    assert update / 2 < machine.update(value, value.stages[0]) * 1e3 < 2 * update
+    assert evaluation / 2 < machine.evaluation(value) * 1e3 < 2 * evaluation
 
 
 def test_a_run_is_its_updates_and_its_looks():

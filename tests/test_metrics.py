@@ -17,7 +17,7 @@ from chapter6.metrics import METRICS, diverged_score, metric_of, recorded_key
         ("activation_std/layer-3", "activation_std"),
         ("best/accuracy", "accuracy"),
         ("trial/updates", "updates"),
-        ("best/rank/layer-2", "rank"),
+        ("best/dead/layer-2", "dead"),
     ],
 )
 def test_layers_and_searches_are_of_a_metric(key, base):
@@ -25,7 +25,7 @@ def test_layers_and_searches_are_of_a_metric(key, base):
 
 
 def test_what_a_search_s_curve_records():
-    assert [recorded_key(key) for key in ("best/rank/layer-2", "trial/loss", "gap")] == ["rank/layer-2", "loss", "gap"]
+    assert [recorded_key(key) for key in ("best/dead/layer-2", "trial/loss", "gap")] == ["dead/layer-2", "loss", "gap"]
 
 
 def test_an_unknown_metric_has_a_name_and_no_value_after_a_divergence():
@@ -48,7 +48,13 @@ def test_scale_and_bounds_of_a_metric_agree(metric):
 def test_a_divergence_counts_as_chance_as_the_worst_or_as_nothing():
     values = {key: metric.after_divergence({"classes": 4, "earlier_classes": 5}) for key, metric in METRICS.items()}
     known = {key: value for key, value in values.items() if not math.isnan(value)}
-    assert known == {"accuracy": 0.25, "pruned_accuracy": 0.25, "earlier_accuracy": 0.2, "loss": math.inf}
+    assert known == {
+        "accuracy": 0.25,
+        "pruned_accuracy": 0.25,
+        "earlier_accuracy": 0.2,
+        "loss": math.inf,
+        "updated_loss": math.inf,
+    }
     assert (diverged_score("accuracy", 5), diverged_score("best/accuracy", 10)) == (0.2, 0.1)
     assert diverged_score("loss", 10) == -math.log(10)
 

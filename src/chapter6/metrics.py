@@ -59,6 +59,16 @@ METRICS = {
     metric.key: metric
     for metric in (
         Metric("loss", "loss", "nats", "log", better="lower", split="batch", diverged=math.inf, by_split=True),
+        Metric(
+            "updated_loss",
+            "loss after the update",
+            "nats",
+            "log",
+            better="lower",
+            split="batch",
+            diverged=math.inf,
+            by_split=True,
+        ),
         Metric("accuracy", "accuracy", "share", "logit", most=1, split="test", guesses_among="classes", by_split=True),
         Metric("gap", "gap", "share", least=-1, most=1, better="lower", split="test", derived=True),
         Metric("updates", "updates", "updates", "log", better="lower", derived=True),
@@ -110,7 +120,7 @@ METRICS = {
             split="test",
             guesses_among="earlier_classes",
         ),
-        Metric("rank", "number of distinct units (rank)", counts=True),
+        Metric("second_value", "second over first singular value", transform="logit", most=1),
         Metric("angle", "angle", "degrees", most=180),
         Metric("height", "height", transform="log"),
         Metric("distance", "distance", transform="log"),
@@ -127,7 +137,7 @@ def metric_of(key: str) -> Metric:
 
 
 def recorded_key(key: str) -> str:
-    """What is recorded of a key: of a search's ``best/rank/layer-2`` it is ``rank/layer-2``."""
+    """What is recorded of a key: of a search's ``best/dead/layer-2`` it is ``dead/layer-2``."""
     return key.removeprefix("best/").removeprefix("trial/")
 
 

@@ -14,7 +14,7 @@ from chapter6.engine.initializers import He, Normal
 from chapter6.engine.layers import Dense, Flatten
 from chapter6.engine.losses import Linear
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements.losses import BatchLoss, Evaluation
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation, UpdatedLoss
 from chapter6.engine.measurements.surfaces import Position
 from chapter6.engine.measurements.weights import DistinctUnits
 from chapter6.engine.network import Perceptron
@@ -64,7 +64,7 @@ schedules = st.builds(Schedule, st.one_of(st.none(), st.integers(0, 9)), counts,
 records = st.lists(
     st.builds(
         Record,
-        st.sampled_from([Evaluation(), Evaluation(("test",)), DistinctUnits(), BatchLoss(after_update=True)]),
+        st.sampled_from([Evaluation(), Evaluation(("test",)), DistinctUnits(), UpdatedLoss()]),
         st.lists(schedules, min_size=1, max_size=2).map(tuple),
     ),
     min_size=1,
@@ -226,10 +226,6 @@ def test_a_changed_run_has_another_value_and_the_first_keeps_its_own():
             {"data": Images(augmentations=(Mixup(),)), "loss": Linear()},
             r"data\.augmentations: linear takes labels alone, and mixup gives distributions",
         ),
-        (
-            {"record": (*RECORD, Record(BatchLoss(after_update=True)))},
-            "record the batch's loss after the update or in the training pass, not both",
-        ),
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(changes, message):
@@ -238,9 +234,9 @@ def test_a_run_that_makes_no_sense_is_refused(changes, message):
 
 
 def test_the_batchs_loss_of_the_training_pass_has_no_end():
-    with pytest.raises(StudyError, match="batch_loss at the end needs after_update: true"):
+    with pytest.raises(StudyError, match=r"batch_loss at the end: .*; updated_loss is known there"):
         Record(BatchLoss())
-    assert Record(BatchLoss(after_update=True)).at == (Schedule(first=None),)
+    assert Record(UpdatedLoss()).at == (Schedule(first=None),)
 
 
 def test_a_share_that_holds_out_nobody_is_refused():

@@ -6,7 +6,7 @@ import pytest
 
 from chapter6.engine import timing
 from chapter6.engine.data import Images
-from chapter6.engine.measurements.losses import BatchLoss
+from chapter6.engine.measurements.losses import UpdatedLoss
 from chapter6.engine.network import Perceptron
 from chapter6.engine.optimizers import SGD
 from chapter6.engine.problems import NetworkProblem
@@ -22,7 +22,7 @@ DATASET = digits(50, 30)
 def run(rate=0.1, batch_size=8, first=()):
     """Return a run of a stage of 5 updates, which has others before it."""
     stages = (*first, Stage(steps=5, optimizer=SGD(rate), batch_size=batch_size))
-    record = (Record(BatchLoss(after_update=True), (Schedule(),)),)
+    record = (Record(UpdatedLoss(), (Schedule(),)),)
     return Run(data=Images(), network=Perceptron((4,)).layers((1, 28, 28), 10), stages=stages, record=record).within(50)
 
 

@@ -88,7 +88,7 @@ BAD = {
     ),
     "loss of the training pass after the last update": (
         {"base": RUN | {"record": [{"measure": "batch_loss"}]}, "claims": []},
-        ["record.0", "batch_loss at the end needs after_update: true"],
+        ["record.0", "batch_loss at the end: no update comes after"],
     ),
     "a fraction as the end of a whole number's range": (
         searching({"low": 8.5, "high": 32}, "batch_size"),

@@ -251,8 +251,8 @@ NO_NUMBERS = {
     ),
     "fraction for a whole number": ({"batch_size": 8.5}, "batch_size", "8.5"),
     "number for truth": (
-        {"record": [{"measure": {"kind": "batch_loss", "after_update": 1}, "at": {}}]},
-        "record.0.measure.after_update",
+        {"network": [{"kind": "fractional_max_pooling", "overlapping": 1}]},
+        "network.0.overlapping",
         "1",
     ),
     "text in a list": ({"network": {"hidden": ["10"]}}, "network.hidden.0", "'10'"),

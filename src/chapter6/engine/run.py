@@ -69,9 +69,8 @@ class Record:
     at: Annotated[tuple[Schedule, ...], MinLen(1)] = (Schedule(first=None),)
 
     def __post_init__(self) -> None:
-        is_late = isinstance(self.measure, BatchLoss) and not self.measure.after_update
-        if is_late and all(schedule.first is None for schedule in self.at):
-            raise StudyError("batch_loss at the end needs after_update: true, since no update comes after the last one")
+        if isinstance(self.measure, BatchLoss) and all(schedule.first is None for schedule in self.at):
+            raise StudyError("batch_loss at the end: no update comes after the last one; updated_loss is known there")
 
     @property
     def steps(self) -> frozenset[int]:
@@ -139,8 +138,6 @@ class Run:
                 raise StudyError(f"starts_from: {error}") from None
         if self.network:
             self.filled  # noqa: B018 (what is frozen too early is refused here)
-        if len({r.measure.after_update for r in self.record if isinstance(r.measure, BatchLoss)}) > 1:
-            raise StudyError("record the batch's loss after the update or in the training pass, not both")
         for record in self.record:
             self._check_reads(record.measure)
 

@@ -177,7 +177,7 @@ def _by_step(
     readers = {each.measurement: each.measurement.bind(problem) for each in recordings}
     for recording in recordings:
         measurement = recording.measurement
-        in_pass = isinstance(measurement, BatchLoss) and not measurement.after_update
+        in_pass = isinstance(measurement, BatchLoss)
         for step in recording.steps:
             (before if in_pass else after).setdefault(step, []).append(readers[measurement])
     return before, after

@@ -25,7 +25,7 @@ class Curves(Figure):
     """A metric against updates: a line and a 95 % t band for each variant, a dash for each split.
 
     ``columns`` names the axis of the sweep that is spread over panels, ``lines`` the axis of the lines; both
-    may be ``layer`` for a layer's metric (``rank/layer-*``). ``smooth: book`` smooths each run as the book
+    may be ``layer`` for a layer's metric (``dead/layer-*``). ``smooth: book`` smooths each run as the book
     does, before averaging. With ``log_y`` averages are geometric. ``x: epoch`` divides updates by
     ``updates_per_epoch`` (0: the distance at which the metric was recorded). Runs that diverged count until
     they do and are numbered in the legend; they do not set the limits of ``y`` unless it is given.

@@ -142,7 +142,7 @@ def trials(table: DataFrame) -> DataFrame:
 def rows_of(
     curves: DataFrame, metric: str, splits: Sequence[str], variants: Sequence[str], of_trials: bool = False
 ) -> DataFrame:
-    """Return the rows of a metric (or of a glob, ``rank/layer-*``), with its ``layer``, finite values only.
+    """Return the rows of a metric (or of a glob, ``dead/layer-*``), with its ``layer``, finite values only.
 
     Values that are not finite belong to runs that diverged, which `diverged` counts. A search is its choice
     or, with ``of_trials``, its trials.

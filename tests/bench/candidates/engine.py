@@ -29,7 +29,7 @@ from chapter6.engine.data import Images
 from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute
 from chapter6.engine.masking import Dropout
-from chapter6.engine.measurements.losses import BatchLoss
+from chapter6.engine.measurements.losses import BatchLoss, UpdatedLoss
 from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Adam, Momentum, Optimizer
@@ -58,7 +58,7 @@ def run_of(
 
     ``images`` are those to train on; ``record`` takes the place of the loss of every batch.
     """
-    data, loss = Images(), BatchLoss(task.after_update)
+    data, loss = Images(), UpdatedLoss() if task.after_update else BatchLoss()
     every = Record(loss, (Schedule(first=1 if task.after_update else 0),))
     return Run(
         data=data,

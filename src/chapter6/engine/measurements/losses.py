@@ -12,15 +12,14 @@ from chapter6.engine.problems import Classifier, NetworkProblem, Problem
 
 @dataclass(frozen=True)
 class BatchLoss(Measurement, key="batch_loss"):
-    """Loss of the mini-batch: after its update (the book's scripts), or of the training pass itself.
+    """Loss of the mini-batch in its training pass.
 
-    The loss of the training pass is known without a second forward pass, but only when the update's gradient
-    is computed: it belongs to the weights before the update and is recorded one step earlier.
+    It is known without a second forward pass, but only when the update's gradient is computed: it belongs to the
+    weights before the update and is recorded one step earlier.
     """
 
     subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
     metrics: ClassVar[tuple[str, ...]] = ("loss",)
-    after_update: bool = False
 
     @property
     def splits_read(self) -> tuple[str, ...]:
@@ -30,7 +29,28 @@ class BatchLoss(Measurement, key="batch_loss"):
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield the loss of the current batch."""
         assert isinstance(problem, Classifier)
-        yield "batch", "loss", problem.loss_after_update() if self.after_update else problem.batch_loss
+        yield "batch", "loss", problem.batch_loss
+
+
+@dataclass(frozen=True)
+class UpdatedLoss(Measurement, key="updated_loss"):
+    """Loss of the mini-batch after its update, as the book's scripts print it, in a second forward pass.
+
+    It is lower than what an unseen batch would have: the update has just fitted this one.
+    """
+
+    subject: ClassVar[type[Problem]] = Classifier  # type: ignore[type-abstract]
+    metrics: ClassVar[tuple[str, ...]] = ("updated_loss",)
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The batch."""
+        return ("batch",)
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield the loss of the batch that was learned last."""
+        assert isinstance(problem, Classifier)
+        yield "batch", "updated_loss", problem.loss_after_update()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""The weights themselves: their rank, size and path."""
+"""The weights themselves: how alike units are, their size and path."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import ClassVar
 
 import numpy as np
@@ -18,20 +18,22 @@ from chapter6.registry import Positive
 
 @dataclass(frozen=True)
 class DistinctUnits(Measurement, key="distinct_units"):
-    """Numerical rank of each hidden weight matrix, and the largest of them (section 6.2.1).
+    """Second over first singular value of each hidden weight matrix, and the largest of these (section 6.2.1).
 
-    The tolerance is NumPy's: the largest singular value times the longer side times the type's epsilon.
+    It is 0 where all units of a layer are the same or multiples of each other, and where all weights are 0; rounding
+    moves it by some 1e-7, while the numerical rank it replaces flips by rounding.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("rank", "rank/layer-*")
+    metrics: ClassVar[tuple[str, ...]] = ("second_value", "second_value/layer-*")
 
     def measure(self, problem: Problem) -> Iterator[Reading]:
-        """Yield the rank of every hidden layer's weights."""
+        """Yield the share for every hidden layer's weights."""
         assert isinstance(problem, NetworkProblem)
-        ranks = [_rank(problem.parameters.value_of[f"weights/{name}"]) for name in _hidden_names(problem)]
-        yield "train", "rank", float(max(ranks))
-        for name, rank in zip(_hidden_names(problem), ranks, strict=True):
-            yield "train", f"rank/{name}", float(rank)
+        names = _hidden_names(problem)
+        shares = [_second_value(problem.parameters.value_of[f"weights/{name}"]) for name in names]
+        yield "train", "second_value", max(shares)
+        for name, share in zip(names, shares, strict=True):
+            yield "train", f"second_value/{name}", share
 
 
 @dataclass(frozen=True)
@@ -117,5 +119,8 @@ def _hidden_names(problem: NetworkProblem) -> list[str]:
     return [name for layer, name, *_ in problem.architecture.walk() if isinstance(layer, Activation)]
 
 
-def _rank(weights: Array) -> int:
-    return int(np.linalg.matrix_rank(weights)) if np.isfinite(weights).all() else 0
+def _second_value(weights: Array) -> float:
+    if not np.isfinite(weights).all():
+        return nan
+    first, *others = np.linalg.svd(weights.astype(np.float64), compute_uv=False)
+    return float(others[0] / first) if others and first else 0.0

@@ -185,8 +185,8 @@ def test_an_infinite_loss_is_no_exact_answer_and_no_ratio_of_zero(scale, exact):
 
 
 def test_a_number_that_diverged_runs_do_not_have_is_undecided():
-    made = tables(("train", "rank", {"sgd": [3.0, 3.0], "adam": [1.0, {1: 1.0}]}), diverged=[("adam", 1)])
-    [part] = ordering(metric="rank").evaluate(made)
+    made = tables(("train", "deaths", {"sgd": [3.0, 3.0], "adam": [1.0, {1: 1.0}]}), diverged=[("adam", 1)])
+    [part] = ordering(metric="deaths").evaluate(made)
     assert (part.verdict, part.record().estimate) == ("undecided", None)
     assert ("undefined", "adam", 1, 2) in outcomes(part)
 
@@ -256,8 +256,8 @@ def test_level_of_a_share_is_judged_by_its_log_odds(bound, verdict):
     [({"at_most": 1}, "supported"), ({"below": 1}, "contradicted"), ({"at_least": 1}, "supported")],
 )
 def test_level_without_variance_is_exact_and_its_end_belongs_to_at_least_and_at_most(bound, verdict):
-    made = tables(("train", "rank", {"zeros": [1.0, 1.0, 1.0]}))
-    assert verdicts(Check.build({"kind": "level", "metric": "rank", "variants": "zeros", **bound}), made) == [verdict]
+    made = tables(("train", "deaths", {"zeros": [1.0, 1.0, 1.0]}))
+    assert verdicts(Check.build({"kind": "level", "metric": "deaths", "variants": "zeros", **bound}), made) == [verdict]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_interaction_is_the_difference_of_differences():
         ({"kind": "equivalence", "metric": "loss", "variants": "a", "margin": 1}, "one of constant, than"),
         ({"kind": "time_to_target", "metric": "loss", "sooner": "a", "than": "b"}, "at_least, at_most"),
         (
-            {"kind": "layer_ratio", "metric": "rank", "variants": "a", "layer": "x", "reference": "y", "within": 1},
+            {"kind": "layer_ratio", "metric": "deaths", "variants": "a", "layer": "x", "reference": "y", "within": 1},
             "above 1",
         ),
         (

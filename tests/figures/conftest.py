@@ -98,7 +98,7 @@ def bowl() -> Tables:
 
 @pytest.fixture(scope="session")
 def layered() -> Tables:
-    """Activation times initializer, 3 replicates: histograms, spreads, gradient norms and ranks by layer.
+    """Activation times initializer, 3 replicates: histograms, spreads, gradient norms and deaths by layer.
 
     Sigmoid and tanh saturate under std-1 (half of the units exactly at the upper bound); under zeros the
     gradients are exactly zero.
@@ -126,8 +126,8 @@ def layered() -> Tables:
                     bins.append(frame.assign(**where, split="train", metric=f"histogram/{name}"))
                     norm = 0.0 if initializer == "zeros" else rng.lognormal() * 10.0**-layer
                     parts.append(curve(variant, replicate, "train", f"gradient_norm/{name}", [0], norm))
-                    rank = [0 if initializer == "zeros" else 100] * 3
-                    parts.append(curve(variant, replicate, "train", f"rank/{name}", [0, 1, 2], rank))
+                    deaths = [0 if initializer == "zeros" else 100] * 3
+                    parts.append(curve(variant, replicate, "train", f"deaths/{name}", [0, 1, 2], deaths))
     return {
         "curves": pd.concat(parts, ignore_index=True),
         "settings": settings(names),

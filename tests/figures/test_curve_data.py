@@ -148,7 +148,7 @@ def test_panels_and_lines_follow_the_axes(sweep):
 
 
 def test_layers_of_a_metric_become_panels(layered):
-    figure = Curves(metric="second_value/layer-*", split="train", variants=("relu_*",))
+    figure = Curves(metric="deaths/layer-*", split="train", variants=("relu_*",))
     data = figure.data(layered)
     assert data["panel"].drop_duplicates().tolist() == ["layer 1", "layer 2", "layer 3"]
     drawing = figure.draw(layered)

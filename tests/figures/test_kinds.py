@@ -18,7 +18,7 @@ SPECS = {
     "paths": ("bowl", {"kind": "paths", "title": "Six paths"}),
     "curves": ("optimizers", {"kind": "curves", "metric": "loss", "smooth": "book", "title": "Loss"}),
     "curves-splits": ("optimizers", {"kind": "curves", "metric": "accuracy", "split": ["train", "test"]}),
-    "curves-panels": ("layered", {"kind": "curves", "metric": "rank/layer-*", "split": "train"}),
+    "curves-panels": ("layered", {"kind": "curves", "metric": "deaths/layer-*", "split": "train"}),
     "curves-log": ("sweep", {"kind": "curves", "metric": "loss", "log_y": True, "log_x": True, "columns": "rate"}),
     "histograms": ("layered", {"kind": "histograms", "title": "Activations"}),
     "layers": ("layered", {"kind": "layers", "metric": "gradient_norm", "columns": "activation"}),

@@ -22,7 +22,7 @@ from chapter6.engine.masking import Dropout
 from chapter6.engine.streams import Streams
 from engine.combinations import normalized
 from engine.small import affine_shapes, architecture, gaussians, network_problem, normal_draws, trained
-from reference import textbook_regularized
+from reference import textbook, textbook_regularized
 from reference.trajectories import (
     DOUBLE,
     RULES,
@@ -30,10 +30,8 @@ from reference.trajectories import (
     assert_close,
     both_types,
     drawn_masks,
-    every_activation,
     every_initializer,
     every_rule,
-    skip_unless_in_textbook,
 )
 
 SINGLE = 2e-4
@@ -63,19 +61,23 @@ every_part = pytest.mark.parametrize("parts", PARTS)
 
 
 @both_types
-@every_activation
+@pytest.mark.parametrize("activation", textbook.OF_THE_CHAPTER)
 @every_part
 @every_rule
 def test_every_update_equals_the_textbooks(rule, parts, activation, dtype):
-    skip_unless_in_textbook(rule, "he", activation)
     compare(rule, "he", activation, parts, dtype)
+
+
+@every_part
+@pytest.mark.parametrize("activation", textbook.LATER)
+def test_every_later_activation_with_every_part_equals_the_textbooks(activation, parts):
+    compare("nesterov", "he", activation, parts, np.float64)
 
 
 @every_part
 @every_initializer
 def test_every_initializer_with_every_part_equals_the_textbooks(initializer, parts):
     """In float64: from zero and constant weights rounding is all that tells units apart, see test_trajectories."""
-    skip_unless_in_textbook("nesterov", initializer, "tanh")
     compare("nesterov", initializer, "tanh", parts, np.float64)
 
 

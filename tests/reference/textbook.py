@@ -45,11 +45,67 @@ def relu_slope(z):
     return np.where(z > 0, 1.0, 0.0)
 
 
-ACTIVATIONS = {
+# --- Activations since: the papers are named in the engine ---------------------------------------------------
+
+
+def leaky_relu(z, slope=0.01):
+    return np.where(z > 0, z, slope * z)
+
+
+def leaky_relu_slope(z, slope=0.01):
+    return np.where(z > 0, 1.0, slope)
+
+
+def elu(z, alpha=1.0):
+    return np.where(z > 0, z, alpha * (np.exp(z) - 1))
+
+
+def elu_slope(z, alpha=1.0):
+    return np.where(z > 0, 1.0, alpha * np.exp(z))
+
+
+LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772  # of SELU
+
+
+def selu(z):
+    return LAMBDA * elu(z, ALPHA)
+
+
+def selu_slope(z):
+    return LAMBDA * elu_slope(z, ALPHA)
+
+
+def gelu(z):
+    """The paper's approximation, z (1 + tanh(u)) / 2, which is z sigmoid(2 u)."""
+    return z * sigmoid(2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))
+
+
+def gelu_slope(z):
+    u = 2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)
+    return sigmoid(u) + z * sigmoid_slope(u) * 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
+
+
+def swish(z):
+    return z * sigmoid(z)
+
+
+def swish_slope(z):
+    return sigmoid(z) + z * sigmoid_slope(z)
+
+
+OF_THE_CHAPTER = {
     "sigmoid": (sigmoid, sigmoid_slope),
     "tanh": (tanh, tanh_slope),
     "relu": (relu, relu_slope),
 }
+LATER = {
+    "leaky_relu": (leaky_relu, leaky_relu_slope),
+    "elu": (elu, elu_slope),
+    "selu": (selu, selu_slope),
+    "gelu": (gelu, gelu_slope),
+    "swish": (swish, swish_slope),
+}
+ACTIVATIONS = OF_THE_CHAPTER | LATER
 
 # --- Section 4.2 and 3.5: softmax and cross-entropy ----------------------------------------------------------
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "train replicates of one or several variants",
     "stream": "mirror a training job's runs into MLflow as they end",
     "tune": "choose one number of a run on validation data",
+    "decide": "choose one of several variants by what their runs came to",
     "clock": "time an experiment's variants beside another",
     "search": "train one round of a search",
     "choose": "choose a search's best point, retrain it and judge it on the test data",

@@ -83,7 +83,8 @@ def has_key(keys: Iterable[str], wanted: str) -> bool:
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``change`` laid over it, mapping by mapping; lists are replaced whole.
 
-    A mapping of another ``kind`` replaces the old one whole; ``{times: f}`` multiplies the number below it.
+    A mapping of another ``kind`` replaces the old one whole; ``{times: f}`` multiplies the number below it, or what is
+    taken ``from`` a file.
     """
     merged = dict(base)
     for key, value in change.items():
@@ -95,6 +96,8 @@ def _laid_over(key: str, old: Any, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     if set(value) == {"times"}:
+        if isinstance(old, Mapping) and "from" in old and is_number(value["times"]):
+            return {**old, "times": old.get("times", 1) * value["times"]}
         if not is_number(old) or not is_number(value["times"]):
             raise StudyError(f"{key}: 'times: {value['times']!r}' multiplies a number, but below it is {old!r}")
         return old * value["times"]

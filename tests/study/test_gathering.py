@@ -11,7 +11,7 @@ STUDY = load_study(root=Path(__file__).parents[2])
 
 @pytest.mark.parametrize("experiment", STUDY.experiments.values(), ids=STUDY.experiments)
 def test_a_variant_s_name_is_made_of_its_parts(experiment):
-    found = [variant.described(variant.run) for variant in experiment.variants.values()]
+    found = [variant.described(variant.run.settings) for variant in experiment.variants.values()]
     assert [described.name for described in found] == list(experiment.variants)
     tuned = {each.name: tuning.of.name for tuning in experiment.tunings.values() for each in tuning.tuned.values()}
     for described in found:

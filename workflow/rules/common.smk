@@ -42,6 +42,7 @@ wildcard_constraints:
     job=r"[^/]+",
     replicate=r"\d+",
     round=r"\d+",
+    decision=r"[^/]+",
 
 
 def digest(*parts):
@@ -133,6 +134,7 @@ def all_results(wildcards):
     files = []
     for name, experiment in study.experiments.items():
         files += [paths.tuning(name, variant) for variant in experiment.tunings]
+        files += [decision.file for decision in experiment.decisions.values()]
         files += results_of(name)
         files += [paths.summary(name), paths.claims(name), paths.figures(name)]
     return files

@@ -81,3 +81,34 @@ rule choose:
         data=data.directory,
     shell:
         "chapter6 choose --order {input.order} --data {params.data:q} --rounds {input.rounds} --output {output} 2> {log}"
+
+
+# A step of a chain: which of several variants the next ones go on with, and why.
+rule decide:
+    input:
+        trained=lambda w: study.jobs_deciding(w.experiment, w.decision),
+        taken=lambda w: sorted(
+            {file for variant in experiment_of(w).decisions[w.decision].among for file in variant.taken.files}
+        ),
+        order=order_of(
+            "decide",
+            decisions=lambda experiment: digest(plain(experiment.decisions)),
+            sources=source_digest(
+                "study/decisions.py", "study/scores.py", "quantities.py", "metrics.py", "jobs/decide.py"
+            ),
+        ),
+    output:
+        paths.decision("{experiment}", "{decision}"),
+    log:
+        paths.logs("decide/{experiment}/{decision}"),
+    benchmark:
+        paths.benchmark("decide/{experiment}/{decision}")
+    priority: 1
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        study=paths.settings,
+    shell:
+        "chapter6 decide --study {params.study} --experiment {wildcards.experiment} --decision {wildcards.decision}"
+        " 2> {log}"

@@ -80,10 +80,10 @@ class Outputs:
         found = self.runs | self.chosen
         return [v for v in self.experiment.variants.values() if len(found[v.name]) < v.replicates]
 
-    def run(self, variant: Variant) -> Run | None:
-        """Return the variant's run with what it takes from files; None without these."""
+    def run(self, variant: Variant, replicate: int = 0) -> Run | None:
+        """Return the run of one of a variant's replicates with what it takes from files; None without these."""
         try:
-            return resolved(variant, self.files)
+            return resolved(variant, self.files, replicate)
         except StudyError:
             return None
 
@@ -118,10 +118,10 @@ class Outputs:
         return max(times, default=0.0)
 
     def _records(self, variant: Variant) -> Iterator[RunRecord]:
-        if run := self.run(variant):
-            for planned in self.experiment.runs_of(variant):
-                if record := _readable(read_record, self.files, planned, run, self._under):
-                    yield record
+        for planned in self.experiment.runs_of(variant):
+            run = self.run(variant, planned.replicate)
+            if run and (record := _readable(read_record, self.files, planned, run, self._under)):
+                yield record
 
     @cached_property
     def _under(self) -> Conditions:

@@ -63,7 +63,8 @@ def _run(study: Study, args: Namespace) -> Run:
     draft = next(draft for draft in drafts(experiment.spec) if draft.name == args.variant)
     settings = reduce(lambda made, text: assign(made, *_assignment(text)), args.set, draft.settings)
     variant = resolve_variant(replace(draft, settings=settings), experiment.spec, study.config, "--set")
-    return linked({**experiment.variants, variant.name: variant}, "--set")[variant.name].taken.resolved()
+    taken = linked({**experiment.variants, variant.name: variant}, "--set")[variant.name].taken
+    return taken.resolved(replicate=args.replicate)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -88,7 +88,7 @@ class AskedSearch:
 def asked_search(args: Namespace) -> AskedSearch:
     """Return what the order asks for."""
     order = read_order(SearchOrder, args.order)
-    run = order.taken.resolved()
+    run = order.taken.resolved(replicate=order.replicate)
     dataset = load(args.data) if run.needs_dataset else None
     return AskedSearch(order, run, dataset, start_of(run, order.runs, order.replicate, order.seed))
 

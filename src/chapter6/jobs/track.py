@@ -131,7 +131,7 @@ class Gathering:
 
     def _record(self, planned: PlannedRun) -> RunRecord | None:
         try:
-            run = resolved(planned.variant, self.files)
+            run = resolved(planned.variant, self.files, planned.replicate)
             return read_run(self.files, planned, run, self.under)[0]
         except StudyError:
             return None

@@ -42,8 +42,9 @@ def _train_block(
     trainer: Trainer, order: TrainingOrder, block: Trained, folder: str, finished: Callable[[str, int], None]
 ) -> dict[int, str]:
     """Train replicates of one variant where they are not yet trained; return the keys of all."""
-    run, keys = block.taken.resolved(), {}
+    keys = {}
     for replicate in range(block.first, block.last + 1):
+        run = block.taken.resolved(replicate=replicate)
         place = Place(order.experiment, block.variant, replicate, order.seed)
         start = start_of(run, folder, replicate, order.seed)
         own = f"{folder}/{block.variant}"

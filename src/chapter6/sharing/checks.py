@@ -31,6 +31,7 @@ from chapter6.sharing.rederivation import (
     verdict_problems,
 )
 from chapter6.study.code import training_digest
+from chapter6.study.decisions import decide, read_decided
 from chapter6.study.gathering import resolved, tables_for, tables_of
 from chapter6.study.paths import curves_file
 from chapter6.study.plan import Experiment, PlannedRun, PlannedSearch, Study
@@ -144,12 +145,13 @@ def _runs(study: Study, files: Files, same_code: bool) -> Problems:
         told = shortened(sorted(str(digest)[:12] for digest in digests), MOST_NAMED)
         yield f"not all runs have the same data: digests {told}"
     yield from _each(study, partial(_tunings, study, files))
+    yield from _each(study, partial(_decisions, files, under))
     yield from _each(study, partial(_searches, files))
 
 
 def _run(files: Files, planned: PlannedRun, under: Conditions, used: set[str | None]) -> Problems:
     try:
-        record, _ = read_run(files, planned, resolved(planned.variant, files), under)
+        record, _ = read_run(files, planned, resolved(planned.variant, files, planned.replicate), under)
     except UnreadableError as error:
         yield str(error.problem).removeprefix(f"{error.file}: ")
         return
@@ -165,6 +167,13 @@ def _tunings(study: Study, files: Files, experiment: Experiment) -> Problems:
             tuned = read_tuned(files, name, planned)
             if tuned != replayed(tuned, planned.procedure):
                 yield f"{name}: its choices are not those that its scores lead to"
+
+
+def _decisions(files: Files, under: Conditions, experiment: Experiment) -> Problems:
+    """Compare what was decided with what the runs lead to."""
+    for decision in experiment.decisions.values():
+        if decision.file in files and read_decided(files, decision) != decide(files, experiment, decision, under):
+            yield f"{decision.file}: it is not what the runs of its variants lead to"
 
 
 def _searches(files: Files, experiment: Experiment) -> Problems:

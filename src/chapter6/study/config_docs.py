@@ -37,7 +37,7 @@ from chapter6.search.strategies import Strategy
 from chapter6.study import spec
 from chapter6.study.drafts import OWN_KEYS
 from chapter6.study.schema import model_of
-from chapter6.study.scores import Judged
+from chapter6.study.scores import Judged, Rule
 from chapter6.study.tunings import Coarse, Phase, Strength
 
 FAMILIES: dict[str, type[Family]] = {
@@ -53,6 +53,7 @@ FAMILIES: dict[str, type[Family]] = {
     "Measurements (`record[].measure`)": Measurement,
     "Checks (`claims[].check`, `all_of`, `any_of`)": Check,
     "Figures (`figures[]`)": Figure,
+    "Rules of a decision (`decisions.<name>.rule`)": Rule,
     "Strategies of search (`strategy` of a variant)": Strategy,
     "Rules of early stopping (`replay.rule` of a variant)": StoppingRule,
 }
@@ -82,6 +83,7 @@ MODELS: dict[str, Any] = {
     "An experiment: `tuning.coarse`": Coarse,
     "An experiment: `tuning.fine`": Phase,
     "An experiment: `tuning.strength`": Strength,
+    "An experiment: `decisions.<name>`": spec.DecisionSpec,
     "An experiment: `timing`": spec.TimingSpec,
     "An experiment: `claims[]`": spec.ClaimSpec,
     "A check: `when`, `learned`": Target,
@@ -97,8 +99,9 @@ This page is written by `make reference` from the code; `schema.json` beside it 
 new file is a new experiment, with a section, a table, figures and verdicts of its own. Its variants share `base`.
 A variant lists what differs, from the base or from the variant that it `extends`; `sweep` multiplies axes, each
 either named levels (`depth: {2: {network: ...}}`) or a dotted key with values (`network.dropout.ratio: [0, 0.2]`).
-`{times: 3}` multiplies a number of the base, `{from: FILE#KEY}` takes one from a file of the study; lists are replaced
-whole. Where a kind has no settings to change, its name alone will do: `activation: relu`.
+`{times: 3}` multiplies a number of the base. `{from: DECISION#KEY}` takes a setting of what a decision chose, one of
+another experiment by `EXPERIMENT/DECISION#KEY`; `{from: FILE#KEY}` takes a value of a JSON file; `times` may stand
+beside. Lists are replaced whole. Where a kind has no settings to change, its name alone will do: `activation: relu`.
 
 A run has short forms, which are written out before anything is trained. `network: {hidden: [100, 100]}` with its
 options stands for a list of layers. The keys of a stage (`optimizer`, `steps` or `epochs`, ...) in the run itself are

@@ -31,6 +31,7 @@ from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant
 from chapter6.study.results import Conditions, Files, UnreadableError, read_run
 from chapter6.study.searches import cut, read_chosen, read_round, read_trial_curves
+from chapter6.study.taken import EACH
 from chapter6.study.timings import read_times
 
 if TYPE_CHECKING:
@@ -42,12 +43,12 @@ def tables_of(files: Files, experiment: Experiment, under: Conditions) -> dict[s
 
     :class:`UnreadableError` where a file is missing, damaged, or not of the run that is planned.
     """
-    trained = {variant.name: resolved(variant, files) for variant in experiment.variants.values()}
     rows = [row for planned in experiment.searches() for row in _searched(files, planned)]
     for planned in experiment.runs():
-        record, curves = read_run(files, planned, trained[planned.variant.name], under)
+        run = resolved(planned.variant, files, planned.replicate)
+        record, curves = read_run(files, planned, run, under)
         rows.append((vars(record) | _classes(record.run), curves))
-    described = [variant.described(trained[variant.name]) for variant in experiment.variants.values()]
+    described = [variant.described(settings_of(variant, files)) for variant in experiment.variants.values()]
     return {
         "settings": settings_table(experiment.id, described),
         "runs": runs_table(rows),
@@ -77,8 +78,16 @@ def tables_for(experiment: Experiment, paths: Paths, read: Callable[[str], pd.Da
     return found
 
 
-def resolved(variant: Variant, files: Files) -> Run:
-    """Return the variant's run with what it takes from ``files``."""
+def settings_of(variant: Variant, files: Files) -> dict[str, Any]:
+    """Return the settings of a variant's runs with what they take from ``files``; those that differ are told so."""
+    count = variant.replicates if variant.taken.files else 1
+    first, *others = (resolved(variant, files, replicate).settings for replicate in range(count))
+    differing = {key: EACH for key in first if any(other[key] != first[key] for other in others)}
+    return {**first, **differing}
+
+
+def resolved(variant: Variant, files: Files, replicate: int = 0) -> Run:
+    """Return the run of one of the variant's replicates with what it takes from ``files``."""
 
     def read(file: str) -> Any:
         try:
@@ -86,7 +95,7 @@ def resolved(variant: Variant, files: Files) -> Run:
         except (OSError, ValueError, LookupError) as error:
             raise UnreadableError(file, f"it cannot be read ({error})") from None
 
-    return variant.taken.resolved(read)
+    return variant.taken.resolved(read, replicate)
 
 
 def _times(files: Files, experiment: Experiment) -> pd.DataFrame:

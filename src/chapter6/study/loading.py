@@ -16,6 +16,7 @@ from chapter6.registry import StudyError
 from chapter6.search.searches import Search
 from chapter6.study import bounds
 from chapter6.study.cross_checks import check_references
+from chapter6.study.decisions import bound, check_decisions, decisions_of, named
 from chapter6.study.drafts import Draft, drafts
 from chapter6.study.limits import checked, number_of, within_budget
 from chapter6.study.paths import IDENTIFIER, Paths
@@ -77,6 +78,7 @@ def plan_study(
         if spec.id in planned:
             with _noting(spec.id, found, lenient):
                 check_references(planned[spec.id], planned, place)
+                check_decisions(planned[spec.id], planned, place)
     study = Study(config, {name: each for name, each in planned.items() if name not in found}, found)
     if not config.allow_large:
         bounds.check_size(study)
@@ -99,19 +101,24 @@ def _selected(config: StudyConfig, specs: Collection[ExperimentSpec]) -> set[str
     size = 0
     while size < len(chosen):
         size = len(chosen)
-        chosen |= {name for spec in specs if spec.id in chosen for claim in spec.claims for name in claim.experiments}
+        chosen |= {name for spec in specs if spec.id in chosen for name in _named(spec)}
     return chosen
 
 
+def _named(spec: ExperimentSpec) -> set[str]:
+    """Return the other experiments that an experiment's claims name, or of whose decisions it takes something."""
+    return {name for claim in spec.claims for name in claim.experiments} | named(spec)
+
+
 def _specs_for(name: str, folder: Path) -> dict[str, ExperimentSpec]:
-    """Return an experiment and those that its claims name, directly or not, by file."""
+    """Return an experiment and those that it names, directly or not, by file."""
     found: dict[str, ExperimentSpec] = {}
     waiting = [name]
     while waiting:
         path = folder / f"{waiting.pop()}.yaml"
         if str(path) not in found:
             spec = found[str(path)] = load_experiment(path)
-            waiting += [other for claim in spec.claims for other in claim.experiments]
+            waiting += [other for other in sorted(_named(spec)) if (folder / f"{other}.yaml").is_file()]
     return found
 
 
@@ -142,6 +149,7 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     """Resolve an experiment; ``place`` is the file that messages name."""
     if not config.allow_large:
         bounds.check_count(spec, place)
+    paths = Paths(config.preset)
     written = _drafts(spec, place)
     sources = {source for draft in written.values() if (source := draft.source)}
     variants = {
@@ -160,7 +168,8 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
         figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
     with _placed(place):
         timing = timing_of(spec.timing, variants) if spec.timing else None
-    return Experiment(spec, variants, figures, tunings, Paths(config.preset), timing)
+        decisions = decisions_of(spec, variants, paths)
+    return Experiment(spec, variants, figures, tunings, paths, timing, decisions)
 
 
 def _drafts(spec: ExperimentSpec, place: str) -> dict[str, Draft]:
@@ -195,7 +204,7 @@ def resolve_variant(
     """
     place, own = f"{place}: variant {draft.name!r}", parse(OwnSpec, draft.own, f"{place}: variant {draft.name!r}")
     replicates = own.replicates or spec.replicates or config.replicates
-    taken = resolve(draft.of_run, place, config.data.images)
+    taken = bound(resolve(draft.of_run, place, config.data.images), spec.id, Paths(config.preset))
     with _placed(place):
         is_trained = is_source and not own.strategy and not own.replay
         search = None if is_trained else _search(own, spec, config, taken.run)

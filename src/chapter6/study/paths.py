@@ -72,6 +72,15 @@ class Paths:
         """The value that tuning chose for a variant."""
         return f"{self.results}/tuning/{experiment}/{variant}.json"
 
+    def decision(self, experiment: str, name: str) -> str:
+        """Which of several variants was chosen, why, and the settings that are taken of it."""
+        return f"{self.decisions}{experiment}/{name}.json"
+
+    @property
+    def decisions(self) -> str:
+        """What the names of all files of decisions begin with."""
+        return f"{self.results}/decisions/"
+
     def times(self, experiment: str) -> str:
         """Times of an experiment's variants."""
         return f"{self.results}/times/{experiment}.json"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.searches import Search
 from chapter6.settings import flatten
 from chapter6.study.paths import TABLES, Paths, curves_file, replicate_files
-from chapter6.study.spec import ExperimentSpec, PresetSpec, StudyConfig, TimingSpec
+from chapter6.study.spec import DecisionSpec, ExperimentSpec, PresetSpec, StudyConfig, TimingSpec
 from chapter6.study.taken import Taken
 from chapter6.study.tunings import PhaseName, Procedure
 
@@ -57,9 +58,9 @@ class Variant:
         """The settings of the search."""
         return flatten({"search": plain(self.search)}) if self.search else {}
 
-    def described(self, run: Run) -> Described:
-        """Return the variant as tables describe it, ``run`` being the one that was trained."""
-        settings = {**run.settings, **self.searched}
+    def described(self, settings: Mapping[str, Any]) -> Described:
+        """Return the variant as tables describe it, ``settings`` being those of the run that was trained."""
+        settings = {**settings, **self.searched}
         return Described(self.name, self.label, self.track, settings, self.listed, self.levels, self.of)
 
 
@@ -85,6 +86,24 @@ class Tuning:
         """What is trained at least, each so many times."""
         phases = self.procedure.phases
         return [(taken.run, phases[name].points * phases[name].seeds) for name, taken in self.trained.items()]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A choice among variants, and the file that it stands in."""
+
+    name: str
+    spec: DecisionSpec
+    among: tuple[Variant, ...]
+    file: str
+
+    @cached_property
+    def differing(self) -> list[str]:
+        """The settings in which the variants differ, or which they take from files: what may be taken of the choice."""
+        own = [{**variant.run.settings, **variant.taken.takes} for variant in self.among]
+        taken = {key for variant in self.among for key in variant.taken.takes}
+        keys = dict.fromkeys(key for settings in own for key in settings)
+        return [key for key in keys if key in taken or any(each.get(key) != own[0].get(key) for each in own)]
 
 
 @dataclass(frozen=True)
@@ -202,6 +221,7 @@ class Experiment:
     tunings: Mapping[str, Tuning]
     paths: Paths
     timing: Timing | None = None
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -228,6 +248,26 @@ class Experiment:
         """The variants that others start from, whose final weights are kept."""
         starts = (variant.run.starts_from for variant in self.variants.values())
         return frozenset(start.variant for start in starts if start)
+
+    @cached_property
+    def levels(self) -> Mapping[str, int]:
+        """How many variants go before each, one after another: it starts from one, or takes what is decided by some.
+
+        StudyError where this goes in a circle.
+        """
+        made_by = {decision.file: [each.name for each in decision.among] for decision in self.decisions.values()}
+        before = {}
+        for name, variant in self.variants.items():
+            start = variant.run.starts_from
+            before[name] = {other for file in variant.taken.files for other in made_by.get(file, ())}
+            before[name] |= {start.variant} if start else set()
+        levels: dict[str, int] = {}
+        try:
+            for name in TopologicalSorter(before).static_order():
+                levels[name] = max((levels[other] + 1 for other in before[name]), default=0)
+        except CycleError as error:
+            raise StudyError(f"decisions: goes in a circle: {' -> '.join(error.args[1][::-1])}") from None
+        return levels
 
     def runs(self) -> Iterator[PlannedRun]:
         """Yield every replicate that is trained as one, that is, not inside of a search."""
@@ -269,12 +309,13 @@ class Experiment:
         """Yield the training jobs: blocks of so many ``replicates``, in order, up to so many ``runs`` a job.
 
         Blocks start at multiples of ``replicates``, so that more replicates leave those that are there alone. No job
-        trains both what starts from another run and what that one is.
+        trains both a run and what starts from it or takes what is decided by it.
         """
+        level = self.levels
         waiting: list[Block] = []
         room = runs
         for block in self._blocks(replicates):
-            if waiting and (len(block.replicates) > room or block.variant.run.depth > waiting[0].variant.run.depth):
+            if waiting and (len(block.replicates) > room or level[block.variant.name] > level[waiting[0].variant.name]):
                 yield TrainingJob(tuple(waiting))
                 waiting, room = [], runs
             waiting.append(block)
@@ -283,7 +324,7 @@ class Experiment:
             yield TrainingJob(tuple(waiting))
 
     def _blocks(self, size: int) -> Iterator[Block]:
-        for variant in sorted(self.variants.values(), key=lambda variant: variant.run.depth):
+        for variant in sorted(self.variants.values(), key=lambda variant: self.levels[variant.name]):
             for first in range(0, 0 if variant.search else variant.replicates, size):
                 yield Block(variant, first, min(first + size, variant.replicates) - 1)
 
@@ -360,6 +401,7 @@ class Study:
             yield from (paths.table(experiment.id, kind) for kind in TABLES)
             yield from (paths.figure(experiment.id, figure) for figure in experiment.figures)
             yield from (paths.tuning(experiment.id, of) for of in experiment.tunings)
+            yield from (decision.file for decision in experiment.decisions.values())
             if experiment.timing:
                 yield paths.times(experiment.id)
 
@@ -373,6 +415,12 @@ class Study:
             for replicate in part.replicates
         )
         return sorted({self.job_of(source) for source in sources})
+
+    def jobs_deciding(self, name: str, decision: str) -> list[str]:
+        """Return the records of the jobs that train what a decision is made by."""
+        experiment = self.experiments[name]
+        among = experiment.decisions[decision].among
+        return sorted({self.job_of(run) for variant in among for run in experiment.runs_of(variant)})
 
     def job_of(self, run: PlannedRun) -> str:
         """Return the record of the job that trains a run."""

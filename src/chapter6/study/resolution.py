@@ -14,7 +14,7 @@ from chapter6.engine.stages import Stage
 from chapter6.registry import StudyError, plain
 from chapter6.settings import addresses, key_among
 from chapter6.study.schema import parse
-from chapter6.study.taken import Taken
+from chapter6.study.taken import TIMES, Taken
 
 STAGE_KEYS = tuple(field.name for field in dataclasses.fields(Stage) if field.name != "name")
 Way = tuple[str | int, ...]  # through settings, positions in lists included
@@ -35,15 +35,15 @@ def resolve(settings: Mapping[str, Any], place: str, images: ImageSet | None = N
 
 
 def _without_references(value: Any, takes: dict[Way, str], way: Way = ()) -> Any:
-    """Return settings without the values ``{from: FILE#KEY}``, which are entered in ``takes``."""
+    """Return settings without the values ``{from: FILE#KEY}``, with or without a factor, which enter ``takes``."""
     if isinstance(value, list | tuple):
         return [_without_references(item, takes, (*way, number)) for number, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     kept: dict[str, Any] = {}
     for key, item in value.items():
-        if isinstance(item, Mapping) and set(item) == {"from"}:
-            takes[(*way, key)] = str(item["from"])
+        if isinstance(item, Mapping) and "from" in item and set(item) <= {"from", "times"}:
+            takes[(*way, key)] = str(item["from"]) + (f"{TIMES}{item['times']}" if "times" in item else "")
         else:
             kept[key] = _without_references(item, takes, (*way, key))
     return kept

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from chapter6.metrics import Split, metric_of
 from chapter6.quantities import Curve, Summary, Target, split_of, summarized
-from chapter6.registry import Count, StudyError
+from chapter6.registry import Count, Family, StudyError
 
 HELD_OUT = ("validation", "test", "noisy")  # splits that no run learns from
 Score = tuple[float, ...] | None  # of one seed; None: it diverged, or recorded nothing
@@ -64,9 +65,52 @@ class Judged:
         first = target.first_step(Curve(curve.steps[width - 1 :], smooth))
         return (min(first, updates + 1.0), abs(float(smooth[-1]) - self.level) if first == inf else 0.0)
 
+    def middle(self, scores: Sequence[Score]) -> float | None:
+        """Return the median over seeds; None where that is of one that diverged."""
+        found = float(np.median([inf if score is None else score[0] for score in scores]))
+        return found if found < inf else None
+
     def rank(self, scores: Sequence[Score]) -> tuple[float, float]:
         """Return a number, and another for ties, by which to sort, the best first: medians, a diverged seed worst."""
         sign = -1.0 if self.level is None and metric_of(self.metric).better == "higher" else 1.0
         worst = (inf, inf)
         whole = [worst if score is None else (sign * score[0], *score[1:], 0.0)[:2] for score in scores]
         return float(np.median([first for first, _ in whole])), float(np.median([second for _, second in whole]))
+
+
+Reason = Literal["best", "first that passes", "best, since none passes"]
+
+
+@dataclass(frozen=True)
+class Rule(Family):
+    """How one of several is chosen: by a number for each (None: it diverged), and by where each ranks."""
+
+    @abstractmethod
+    def pick(self, numbers: Sequence[float | None], ranks: Sequence[tuple[float, float]]) -> tuple[int, Reason]:
+        """Return the position of the one that is chosen, and why; of equal ones it is the first."""
+
+
+@dataclass(frozen=True)
+class Best(Rule):
+    """The best one."""
+
+    def pick(self, numbers: Sequence[float | None], ranks: Sequence[tuple[float, float]]) -> tuple[int, Reason]:
+        return ranks.index(min(ranks)), "best"
+
+
+@dataclass(frozen=True)
+class First(Rule):
+    """The first whose number is at least, or at most, so much; where there is none, the best one."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise StudyError("rule: the first that passes what? Give one of at_least, at_most")
+
+    def pick(self, numbers: Sequence[float | None], ranks: Sequence[tuple[float, float]]) -> tuple[int, Reason]:
+        least = -inf if self.at_least is None else self.at_least
+        most = inf if self.at_most is None else self.at_most
+        passing = [place for place, number in enumerate(numbers) if number is not None and least <= number <= most]
+        return (passing[0], "first that passes") if passing else (ranks.index(min(ranks)), "best, since none passes")

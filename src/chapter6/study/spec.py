@@ -25,7 +25,7 @@ from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
 from chapter6.study.reading import read_mapping
 from chapter6.study.schema import parse
-from chapter6.study.scores import Judged
+from chapter6.study.scores import Best, Judged, Rule
 from chapter6.study.tunings import Coarse, Phase, Strength
 
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=80)]
@@ -70,6 +70,20 @@ class TuningSpec:
     coarse: Coarse = said("the first phase", default_factory=Coarse)
     fine: Phase = said("the second phase", default_factory=Phase)
     strength: Strength | None = said("a second setting that is tuned after the first", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionSpec:
+    """Choose one of several variants by what their runs came to; other variants take settings of it.
+
+    ``{from: <decision>#<setting>}`` takes one in which they differ; that of another experiment is called
+    ``<experiment>/<decision>``.
+    """
+
+    among: Names = said("variants, or patterns such as rate-*, in the order of the file")
+    by: Judged = said("what their runs are judged by; the median over replicates")
+    rule: Rule = said("how one is chosen", default_factory=Best)
+    each_replicate: bool = said("each replicate chooses for itself, by its own runs", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +162,7 @@ class ExperimentSpec:
     variants: Mapping[Identifier, Mapping[str, Any]] = said("what differs, by name", default_factory=dict)
     search: SearchSpec | None = None
     tuning: TuningSpec | None = None
+    decisions: Mapping[Identifier, DecisionSpec] = said("choices among variants, by name", default_factory=dict)
     timing: TimingSpec | None = None
     sweep: Mapping[str, tuple[Any, ...] | Mapping[str | float, Mapping[str, Any]]] = said(
         "axes that are multiplied: a dotted key with its values, or named levels", default_factory=dict

@@ -120,6 +120,13 @@ def assigned(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any
     return dict(_assigned(settings, key.split("."), value, key))
 
 
+def all_assigned(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with every value laid over what stands under its dotted key."""
+    for key, value in values.items():
+        settings = assigned(settings, key, value)
+    return dict(settings)
+
+
 def _assigned(part: Any, way: Sequence[str], value: Any, key: str) -> Any:
     if not way:
         raise StudyError(f"{key}: no key")

@@ -121,8 +121,83 @@ def test_batch_size_and_width_are_searched_as_whole_numbers(load):
     search = load(variants, base=BASE | HELD_OUT, search=SEARCH | {"space": space}).variants["a"]
     values = search.search.cube.values([0.5, 0.5])
     assert values == {"stages.main.batch_size": 23, "network.dense-1.units": 11}
-    run = applied(search.run, values)
+    run = applied(search.run, search.search, values)
     assert (run.stages[0].batch_size, run.network[1].units) == (23, 11)
+
+
+WIDTH = {"low": 4, "high": 32, "sets": ["network.dense-[12].units"]}
+WIDE = {"a": {"strategy": "random"}}
+
+
+@pytest.mark.parametrize(
+    "sets", [["network.dense-[12].units"], ["dense-[12].units"], ["dense-[1].units", "dense-2.units"]]
+)
+def test_one_width_is_that_of_several_layers(load, sets):
+    space = {"width": WIDTH | {"sets": sets}, "optimizer.learning_rate": {"low": 0.01, "high": 1}}
+    claims = [
+        {
+            "id": "C1",
+            "says": ".",
+            "check": {
+                "kind": "explained_variance",
+                "parameter": "width",
+                "variants": "a",
+                "than": "optimizer.learning_rate",
+                "metric": "accuracy",
+            },
+        }
+    ]
+    search = load(WIDE, base=BASE | HELD_OUT, search=SEARCH | {"space": space}, claims=claims).variants["a"]
+    assert search.search.space["width"].sets == ("network.dense-1.units", "network.dense-2.units")
+    for position, width in ((0, 4), (0.5, 11), (1, 32)):
+        values = search.search.cube.values([position, 0.5])
+        assert values == {"width": width, "stages.main.optimizer.learning_rate": pytest.approx(0.1)}
+        run = applied(search.run, search.search, values)
+        assert [run.settings[f"network.dense-{layer}.units"] for layer in (1, 2, 3)] == [width, width, 10]
+
+
+def test_widths_that_have_to_agree_are_set_at_once(load):
+    layers = [
+        "flatten",
+        {"kind": "dense", "units": 8},
+        {"kind": "residual", "layers": [{"kind": "dense", "units": 8}]},
+        {"kind": "dense", "units": 10},
+    ]
+    space = {"width": WIDTH | {"sets": ["network.dense-1.units", "residual.layers.dense.units"]}}
+    search = load(WIDE, base=BASE | HELD_OUT | {"network": layers}, search=SEARCH | {"space": space}).variants["a"]
+    assert applied(search.run, search.search, {"width": 20}).architecture.size == 785 * 20 + 21 * 20 + 21 * 10
+
+
+SPACES = {
+    "no such settings": (
+        {"width": WIDTH | {"sets": ["conv-*.units"]}},
+        "no setting is called 'conv-*.units'; choose from",
+    ),
+    "the output layer": (
+        {"width": WIDTH | {"sets": ["dense-*.units"]}},
+        "search.space.width: network: the last layer gives 4",
+    ),
+    "a name that is taken": ({"batch_size": WIDTH}, "'batch_size' is a setting of the run itself"),
+    "twice": (
+        {"width": WIDTH, "dense-1.units": {"low": 4, "high": 8}},
+        "search.space: two dimensions set network.dense-1.units",
+    ),
+    "whole numbers and others": (
+        {"all": WIDTH | {"sets": ["batch_size", "optimizer.learning_rate"]}},
+        "search.space: all: some are whole numbers and some are not",
+    ),
+    "a fraction": ({"width": WIDTH | {"low": 4.5}}, "4.5"),
+    "a pattern alone": ({"dense-[12].units": {"low": 4, "high": 8}}, "no setting is called 'dense-[12].units'"),
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_dimension_that_makes_no_sense_is_refused(load, name):
+    space, told = SPACES[name]
+    with pytest.raises(StudyError) as caught:
+        load(WIDE, base=BASE | HELD_OUT, search=SEARCH | {"space": space})
+    assert told in str(caught.value)
+    assert "9.9-demo.yaml: variant 'a'" in str(caught.value)
 
 
 REFUSED = {

@@ -27,7 +27,7 @@ from chapter6.engine.problems import EnsembleProblem, NetworkProblem, SurfacePro
 from chapter6.engine.stages import ALL, Stage
 from chapter6.engine.surfaces import Surface
 from chapter6.registry import Count, Index, StudyError, build, plain
-from chapter6.settings import assigned, flatten, key_among
+from chapter6.settings import all_assigned, flatten, key_among
 
 HELD_BY = (("validation", "data.validation"), ("noisy", "data.input_noise"))  # what a split is there by
 
@@ -192,7 +192,12 @@ class Run:
 
     def changed(self, key: str, value: Any) -> Run:
         """Return the run with another value of a dotted setting."""
-        return build(Run, assigned(plain(self), key_among(self.settings, key), value))
+        return self.with_values({key: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> Run:
+        """Return the run with other values of dotted settings, all at once: widths may have to agree."""
+        full = {key_among(self.settings, key): value for key, value in values.items()}
+        return build(Run, all_assigned(plain(self), full))
 
     def within(self, images: int, most_steps: int | None = None, most_examples: int | None = None) -> Run:
         """Return the run capped by a budget, with every open number closed: ``images`` is how many there are."""

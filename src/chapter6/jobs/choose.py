@@ -47,7 +47,7 @@ def run(args: Namespace) -> None:
 
 def _retrained(asked: AskedSearch, best: Trial) -> dict[str, float]:
     """Return mean test loss and accuracy over fresh initial weights and batches, the split staying the same."""
-    run = applied(asked.run, best.values)
+    run = applied(asked.run, asked.order.search, best.values)
     look = Record(Evaluation(splits=("test",)), (Schedule(run.steps, 1, run.steps),))
     final = replace(run, record=(look,))
     results: dict[str, list[float]] = {"loss": [], "accuracy": []}

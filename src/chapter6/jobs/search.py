@@ -120,7 +120,7 @@ def _train(asked: AskedSearch, before: Sequence[Trial], number: int, output: str
     trials, search = [], asked.order.search
     for position, point in enumerate(_points(asked, before, number), start=len(before)):
         values = search.cube.values(point)
-        outcome = asked.outcome(applied(asked.run, values), f"trial-{position}")
+        outcome = asked.outcome(applied(asked.run, search, values), f"trial-{position}")
         score = _score(outcome, search.metric, asked.classes)
         trials.append(Trial(position, number, tuple(point.tolist()), values, score, outcome.status, outcome.steps))
         curves |= {(str(position), "/".join(name)): curve for name, curve in outcome.curves.items()}

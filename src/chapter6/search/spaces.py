@@ -20,12 +20,14 @@ ROUNDING = 1e-9  # of a value, since a range's end comes out of a logarithm
 class Dimension:
     """One hyper-parameter between ``low`` and ``high``, uniform on a linear or a logarithmic scale.
 
-    That of a ``whole`` number is rounded to one.
+    That of a ``whole`` number is rounded to one. Its name is a setting's, unless ``sets`` names those that take its
+    value, or patterns of them (``dense-[1-3].units``).
     """
 
     low: float
     high: float
     scale: Literal["log", "linear"] = "log"
+    sets: tuple[str, ...] = ()
     whole: bool | None = field(default=None, metadata={"found": True})  # as the setting is
 
     def __post_init__(self) -> None:
@@ -60,6 +62,10 @@ class Space:
         """Return the hyper-parameters at a point of the unit cube."""
         pairs = zip(self.dimensions.items(), point, strict=True)
         return {name: dimension.value(float(position)) for (name, dimension), position in pairs}
+
+    def settings(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return every setting's value at a point."""
+        return {key: value for name, value in values.items() for key in self.dimensions[name].sets or (name,)}
 
     def holds(self, values: Mapping[str, float]) -> bool:
         """Whether a point is one of the space: the same settings, each within its range."""

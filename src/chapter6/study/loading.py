@@ -14,11 +14,12 @@ from chapter6.engine.run import Run
 from chapter6.figures.base import Figure
 from chapter6.registry import StudyError
 from chapter6.search.searches import Search
+from chapter6.settings import shortened
 from chapter6.study import bounds
 from chapter6.study.cross_checks import check_references
 from chapter6.study.decisions import bound, check_decisions, decisions_of, named
 from chapter6.study.drafts import Draft, drafts
-from chapter6.study.limits import checked, number_of, within_budget
+from chapter6.study.limits import dimension_of, within_budget
 from chapter6.study.paths import IDENTIFIER, Paths
 from chapter6.study.plan import Experiment, Study, Tuning, Variant
 from chapter6.study.reading import check_identifiers, experiment_files
@@ -229,12 +230,10 @@ def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -
         return None
     if not any("validation" in record.measure.splits_read for record in run.record):
         raise StudyError("a search needs validation data to score: record an evaluation of them")
-    space = {}
-    for name, dimension in spec.search.space.items():
-        key = number_of(run, name, "search.space")
-        for end in (dimension.low, dimension.high):
-            checked(run, key, end, "search.space")
-        space[key] = replace(dimension, whole=isinstance(run.settings[key], int) or None)
+    space = dict(dimension_of(run, name, each, "search.space") for name, each in spec.search.space.items())
+    taken = Counter(key for name, dimension in space.items() for key in dimension.sets or (name,))
+    if twice := [key for key, count in taken.items() if count > 1]:
+        raise StudyError(f"search.space: two dimensions set {shortened(twice)}")
     trials = min(spec.search.trials, config.budget.max_trials or spec.search.trials)
     return Search(
         own.strategy, own.replay, space=space, trials=trials, metric=spec.search.metric, retrains=spec.search.retrains

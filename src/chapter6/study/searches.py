@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chapter6.engine.run import Run
 from chapter6.registry import build
+from chapter6.search.searches import Search
 from chapter6.study.paths import curves_file
 from chapter6.study.results import UNREADABLE, Arrays, Curves, Files, UnreadableError, checked_curves, curves_in, told
 
@@ -115,8 +116,6 @@ def best_of(trials: Sequence[Trial], stopped: Container[int] = ()) -> Trial:
     return max(finished or candidates, key=lambda trial: trial.score)
 
 
-def applied(run: Run, values: Mapping[str, float]) -> Run:
+def applied(run: Run, search: Search, values: Mapping[str, float]) -> Run:
     """Return the run with a point's values set."""
-    for key, value in values.items():
-        run = run.changed(key, value)
-    return run
+    return run.with_values(search.cube.settings(values))

@@ -97,7 +97,7 @@ def _knob(run: Run, parameter: str, taken: Taken, phases: Sequence[Phase]) -> Kn
     room = sum(phase.spacing * EXTENSIONS * phase.adds for phase in phases)
     first = Knob(key, own, *ends)
     for end in ends:
-        checked(run, key, first.at(end), "phases")
+        checked(run, {key: first.at(end)}, "phases")
     lowest, highest = (_reach(run, first, end, end + side * room) for end, side in zip(ends, (-1, 1), strict=True))
     return Knob(key, own, lowest, highest)
 
@@ -105,7 +105,7 @@ def _knob(run: Run, parameter: str, taken: Taken, phases: Sequence[Phase]) -> Kn
 def _reach(run: Run, knob: Knob, near: float, far: float) -> float:
     """Return how far from ``near`` towards ``far``, in decades, the setting may lie."""
     try:
-        checked(run, knob.key, knob.at(far), "")
+        checked(run, {knob.key: knob.at(far)}, "")
     except StudyError:
         middle = (near + far) / 2
         return _reach(run, knob, near, middle) if abs(far - near) > 0.1 else near

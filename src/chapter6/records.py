@@ -24,7 +24,7 @@ from chapter6.intervals import (
 from chapter6.quantities import Quantity
 
 Scale = Literal["difference", "ratio", "value"]
-Correction = Literal["none", "holm"]
+Correction = Literal["none", "holm", "bonferroni"]
 Source = Literal["source", "reader", "ours"]
 
 OPPOSITE = {
@@ -166,7 +166,9 @@ class ClaimRecord:
     """A reading of a claim with its verdict; the numbers on top are those of the `leading` part, which decides.
 
     `whose` says whether it is the source's reading, a reader's or ours; `margin_by` who chose the margin. Parts are
-    counted in `groups`, in their order, and every group has to hold.
+    counted in `groups`, in their order, and every group has to hold. `error_level` is the smallest one at which what is
+    decided still stands, `study_level` the same by Holm's procedure over the study's decided headline verdicts, and
+    `replication` the chance that a fresh study of the same size gives another verdict.
     """
 
     id: str
@@ -181,6 +183,9 @@ class ClaimRecord:
     leading: int
     parts: tuple[PartRecord, ...]
     groups: tuple[Counted, ...]
+    error_level: float | None = None
+    study_level: float | None = None
+    replication: float | None = None
     preview: bool = False
 
     @property

@@ -12,7 +12,8 @@ from scipy import stats
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
-from chapter6.analysis.comparisons import Comparison, deciding, judge_family, sampled
+from chapter6.analysis.comparisons import Comparison, deciding, judge_family
+from chapter6.analysis.samples import Sample
 from chapter6.records import ClaimRecord, Range
 from chapter6.registry import StudyError, build, plain
 from chapter6.study.loading import load_study
@@ -28,7 +29,7 @@ PART_KEYS = {
 }
 RESULT_KEYS = {
     *("id", "experiment", "whose", "margin_by", "verdict", "estimate", "low", "high", "replicates"),
-    *("leading", "parts", "groups", "preview"),
+    *("leading", "parts", "groups", "preview", "error_level", "study_level", "replication"),
 }
 MADE = tables(
     (
@@ -139,7 +140,7 @@ def test_a_preview_is_marked():
 
 def compared(values, margin, direction):
     claimed = Range(least=margin) if direction == "greater" else Range(most=margin)
-    return Comparison(measure=sampled(np.array(values)), claimed=claimed, margin=margin)
+    return Comparison(sample=Sample(np.array(values)), claimed=claimed, margin=margin)
 
 
 SAMPLES = st.lists(

@@ -81,7 +81,11 @@ rule judge:
 rule collect:
     input:
         claims=[paths.claims(experiment) for experiment in study.experiments],
-        order=order_of_all("collect", list(study.experiments), source_digest("jobs/collect.py")),
+        order=order_of_all(
+            "collect",
+            list(study.experiments),
+            source_digest("jobs/collect.py", "analysis/claims.py", "analysis/levels.py", "records.py"),
+        ),
     output:
         paths.claims(),
     log:

@@ -36,6 +36,8 @@ rule page:
             source_digest(
                 "report/*.py",
                 "report/*/*",
+                "analysis/claims.py",
+                "analysis/levels.py",
                 "records.py",
                 "quantities.py",
                 "words.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
@@ -16,9 +16,10 @@ from chapter6.analysis.comparisons import (
     Part,
     judge_each,
     judge_family,
-    sampled,
 )
+from chapter6.analysis.levels import Levels, some_hold, stacked
 from chapter6.analysis.runs import Tables
+from chapter6.analysis.samples import Fresh, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, names
 from chapter6.intervals import Direction
 from chapter6.metrics import Split
@@ -95,8 +96,21 @@ class Check(Fields, Family):
 
     def evaluate(self, tables: Tables) -> list[Part]:
         """Return every part with its verdict; `deciding` tells which of them decides."""
-        judged = judge_each if self.needs is None else judge_family
-        return judged(self.asked(tables))
+        asked = self.asked(tables)
+        return self.judge(asked, self.tests(asked))
+
+    def judge(self, asked: Sequence[Comparison], tests: int) -> list[Part]:
+        """Return every part with its verdict, where ``tests`` are counted together."""
+        return judge_each(asked, tests) if self.needs is None else judge_family(asked, tests)
+
+    def tests(self, asked: Sequence[Comparison]) -> int:
+        """Return as how many tests the parts are counted in a conjunction: a family is one."""
+        return len(asked) if self.needs is None else 1
+
+    def levels(self, asked: Sequence[Comparison], fresh: Fresh | None = None) -> Levels:
+        """Return the error levels of each of the tests, of these replicates or of every fresh study."""
+        found = stacked([each.levels(fresh) for each in asked])
+        return found if self.needs is None else stacked([some_hold(found, self.needs)])
 
     def demand(self, claimed: Range, margin: float, scale: Scale = "value") -> Demand:
         """That a number lies in a range."""
@@ -117,7 +131,7 @@ class Check(Fields, Family):
         wanted = tuple(sorted(self.variants_named()))
         return Comparison(
             kind=self.key,
-            measure=sampled(np.empty(0)),
+            sample=Sample(np.empty(0)),
             claimed=Range(least=0),
             subject=Side("group", wanted),
             outcomes=tuple(Outcome("no_data", name) for name in wanted),

@@ -10,8 +10,8 @@ import numpy as np
 from chapter6.analysis.checks_base import Check, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Numbers, compared
 from chapter6.analysis.runs import Readings, budgets, times
+from chapter6.analysis.samples import Sample
 from chapter6.analysis.variant_data import Setting, VariantData, aligned
-from chapter6.intervals import Interval, censored_ratio
 from chapter6.metrics import Split
 from chapter6.quantities import Quantity, Target
 from chapter6.records import Outcome, Range
@@ -72,8 +72,8 @@ class LayerRatio(Check, key="layer_ratio"):
         of_layer, of_reference = (values.get(variant, {}) for values in (numbers.values, reference))
         a, b = aligned({"layer": of_layer, "reference": of_reference}, "layer", "reference")
         demand = self.demand(self.claimed, getattr(self, self.one_of("above", "below", "within")), "ratio")
-        measure, details = compared(demand, a, b), {"reference": self.reference}
-        return replace(numbers.single(demand, variant), measure=measure, details=details)
+        sample, details = compared(demand, a, b), {"reference": self.reference}
+        return replace(numbers.single(demand, variant), sample=sample, details=details)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +116,6 @@ class TimeToTarget(Check, key="time_to_target"):
         a, b = aligned(taken.values, *sides)
         limit = min((limits[side] for side in sides if side in limits), default=math.inf)
 
-        def measure(confidence: float) -> Interval:
-            return censored_ratio(a, b, limit, confidence)
-
         whole = taken.pair(self.beyond("less", self.margin, "ratio"), sides, where)
         never = [
             Outcome("unreached", side, int(np.isinf(values).sum()), values.size)
@@ -126,4 +123,5 @@ class TimeToTarget(Check, key="time_to_target"):
             if np.isinf(values).any()
         ]
         details = {"target": plain(self.target)}
-        return replace(whole, measure=measure, details=details, outcomes=(*whole.outcomes, *never))
+        sample = Sample(a, b, "ratio", limit=limit)
+        return replace(whole, sample=sample, details=details, outcomes=(*whole.outcomes, *never))

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Numbers, sampled
+from chapter6.analysis.comparisons import Comparison, Numbers
 from chapter6.analysis.runs import Readings
+from chapter6.analysis.samples import Sample
 from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.metrics import Transform
 from chapter6.quantities import Target
@@ -145,6 +146,6 @@ class Interaction(Measured, Check):
     def _difference(self, numbers: Numbers) -> Comparison:
         involved = (*self.larger, *self.than)
         a, b, c, d = aligned(numbers.values, *involved)
-        measure = sampled((a - b) - (c - d), certain=self.exact)
+        sample = Sample((a - b) - (c - d), certain=self.exact)
         details = {"larger": self.larger, "than": self.than}
-        return numbers.comparison(self.beyond("greater", self.margin), measure, involved, details=details)
+        return numbers.comparison(self.beyond("greater", self.margin), sample, involved, details=details)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
-from chapter6.analysis.comparisons import Comparison, Demand, Numbers, compared, sampled
+from chapter6.analysis.comparisons import Comparison, Demand, Numbers, compared
 from chapter6.analysis.runs import read_runs
+from chapter6.analysis.samples import Sample
 from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
 from chapter6.intervals import Array
 from chapter6.metrics import Transform, metric_of, recorded_key
@@ -94,8 +95,8 @@ class OfTrials(Measured):
         """A number of each search, or its difference from a second one."""
         sides = {"own": own} if against is None else {"own": own, "against": against}
         values, *rivals = aligned(sides, *sides)
-        measure = compared(demand, values, *rivals) if rivals else sampled(values, transform)
-        return Numbers(data, self.quantity, {variant: own}).comparison(demand, measure, (variant,), **told)
+        sample = compared(demand, values, *rivals) if rivals else Sample(values, transform=transform)
+        return Numbers(data, self.quantity, {variant: own}).comparison(demand, sample, (variant,), **told)
 
 
 @dataclass(frozen=True, kw_only=True)

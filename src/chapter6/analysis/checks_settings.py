@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any, Literal
@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family, sampled
-from chapter6.analysis.runs import Tables
+from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family
+from chapter6.analysis.levels import Levels, any_holds, both_hold, holm, stacked
+from chapter6.analysis.samples import Fresh, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
 from chapter6.quantities import Quantity, Target
@@ -64,9 +65,26 @@ class Reversal(Measured, Check):
                     found.append(replace(both, subject=Side("level", (subject,)), rival=Side("level", (rival,))))
         return found
 
-    def evaluate(self, tables: Tables) -> list[Part]:
+    def tests(self, asked: Sequence[Comparison]) -> int:
+        return 1
+
+    def levels(self, asked: Sequence[Comparison], fresh: Fresh | None = None) -> Levels:
+        parts = [each.levels(fresh) for each in asked]
+        adjusted = Levels(*(holm(side) for side in stacked(parts)))
+        somewhere: dict[tuple[Side | None, Side | None], Levels] = {}
+        for methods in {(each.subject, each.rival) for each in asked}:
+            places = [place for place, each in enumerate(asked) if (each.subject, each.rival) == methods]
+            somewhere[methods] = any_holds(Levels(*(side[..., places] for side in adjusted)))
+        reversals = [
+            both_hold(stacked([levels, somewhere[b, a]]))
+            for (a, b), levels in somewhere.items()
+            if a and b and a.names < b.names
+        ]
+        return stacked([any_holds(stacked(reversals))]) if reversals else adjusted
+
+    def judge(self, asked: Sequence[Comparison], tests: int) -> list[Part]:
         strongest: dict[tuple[Side | None, Side | None], Part] = {}
-        parts = judge_family(self.asked(tables))
+        parts = judge_family(asked, tests)
         for part in parts:
             methods = (part.comparison.subject, part.comparison.rival)
             strongest[methods] = max(strongest.get(methods, part), part, key=lambda each: each.strength)
@@ -116,7 +134,7 @@ class Trend(Measured, Check):
         told: dict[str, Any] = {"details": {"along": self.along, "by": self.by, "axis": self.axis}, "where": where}
         told |= {"unit": ""} if self.by == "rank" else {}
         demand = self.beyond(direction_of(self.direction), self.margin)
-        return numbers.comparison(demand, sampled(slopes, certain=self.exact), members, **told)
+        return numbers.comparison(demand, Sample(slopes, certain=self.exact), members, **told)
 
     def _slope(self, levels: Array, row: Array) -> float:
         if self.by == "rank":
@@ -221,7 +239,7 @@ class Learning(Measured, Check):
         return [
             replace(
                 numbers.pair(demand, sides, where),
-                measure=sampled(self._clearance(*aligned(numbers.values, *sides)), certain=self.exact),
+                sample=Sample(self._clearance(*aligned(numbers.values, *sides)), certain=self.exact),
                 details={"unlearned": sides[1]},
                 rival=None,
             )
@@ -247,6 +265,6 @@ def between_groups(
     involved = [*sides[0], *sides[1]]
     numbers = Numbers.of(data, of, involved)
     found = {"subject": reduced(numbers, sides[0]), "rival": reduced(numbers, sides[1])}
-    measure = compared(demand, *aligned(found, *found))
+    sample = compared(demand, *aligned(found, *found))
     subject, rival = (Side("group", given) for given in (check.subjects, names(check.than)))
-    return numbers.comparison(demand, measure, involved, subject=subject, rival=rival, **told)
+    return numbers.comparison(demand, sample, involved, subject=subject, rival=rival, **told)

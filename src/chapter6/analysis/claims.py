@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
+
+import numpy as np
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_settings import Reversal
-from chapter6.analysis.comparisons import Group, deciding, judge_family
+from chapter6.analysis.comparisons import Comparison, Group, deciding, judge_family
+from chapter6.analysis.levels import Levels, all_hold, holm, joined, some_hold, stacked
 from chapter6.analysis.runs import Tables
+from chapter6.analysis.samples import Fresh
+from chapter6.intervals import Verdict
 from chapter6.records import ClaimRecord, Counted, Source
 from chapter6.registry import StudyError
+
+STUDIES = 1000  # fresh ones, drawn to tell how often the verdict is another
 
 
 @dataclass(frozen=True)
@@ -38,14 +47,25 @@ class Claim:
             if self.combine != "all_of" and (isinstance(check, Reversal) or check.needs is not None):
                 raise StudyError(f"claim {self.id}: {check.key} is a family of its own; put it in all_of")
 
-    def groups(self, tables: Tables) -> list[Group]:
+    def asked(self, tables: Tables) -> list[list[Comparison]]:
+        """What each check compares; with blanks, so that as many parts can hold as must."""
+        asked = [check.asked(tables) for check in self.checks]
+        missing = (self.at_least or 1) - sum(map(len, asked))
+        return [asked[0] + [self.checks[0].blank()] * missing, *asked[1:]]
+
+    def groups(self, asked: Sequence[Sequence[Comparison]]) -> list[Group]:
         """Parts that are counted together, each group with the number that must hold."""
-        if self.combine == "all_of":
-            return [Group(tuple(check.evaluate(tables)), check.needs) for check in self.checks]
-        asked = [comparison for check in self.checks for comparison in check.asked(tables)]
-        needed = self.at_least or 1
-        blanks = [self.checks[0].blank()] * (needed - len(asked))
-        return [Group(tuple(judge_family(asked + blanks)), needed)]
+        if self.combine != "all_of":
+            return [Group(tuple(judge_family(list(chain.from_iterable(asked)))), self.at_least or 1)]
+        checks = list(zip(self.checks, asked, strict=True))
+        tests = sum(check.tests(own) for check, own in checks)
+        return [Group(tuple(check.judge(own, tests)), check.needs) for check, own in checks]
+
+    def levels(self, asked: Sequence[Sequence[Comparison]], fresh: Fresh | None = None) -> Levels:
+        """Error levels of the claim's verdicts, of these replicates or of every fresh study."""
+        if self.combine != "all_of":
+            return some_hold(stacked([each.levels(fresh) for each in chain.from_iterable(asked)]), self.at_least or 1)
+        return all_hold(joined([check.levels(own, fresh) for check, own in zip(self.checks, asked, strict=True)]))
 
 
 def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = False) -> ClaimRecord:
@@ -53,7 +73,8 @@ def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = F
 
     Its verdict is the claim's.
     """
-    groups = claim.groups(tables)
+    asked = claim.asked(tables)
+    groups = claim.groups(asked)
     parts = [part for group in groups for part in group.parts]
     leading = parts.index(deciding([group.leading for group in groups]))
     records = tuple(part.record() for part in parts)
@@ -66,5 +87,26 @@ def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = F
         leading=leading,
         parts=records,
         groups=tuple(Counted(len(group.parts), group.needed) for group in groups),
+        error_level=claim.levels(asked).of(records[leading].verdict),
+        replication=replication(claim, asked, records[leading].verdict),
         preview=preview,
     )
+
+
+def replication(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Verdict) -> float:
+    """Chance that a fresh study of the same size gives another verdict, by the claim's own rule.
+
+    It speaks of other seeds: of the same data, settings and tuned rates.
+    """
+    most = max(each.sample.values.size for each in chain.from_iterable(asked))
+    fresh = Fresh.draw(np.random.default_rng(list(claim.id.encode())), STUDIES, most)
+    return 1 - float(claim.levels(asked, fresh).gives(verdict).mean())
+
+
+def over_study(records: Iterable[ClaimRecord]) -> list[ClaimRecord]:
+    """The records of a study with what Holm's procedure over its decided headline verdicts makes of their levels."""
+    records = sorted(records, key=lambda record: record.id)
+    family = [record for record in records if record.whose == "source" and record.error_level is not None]
+    adjusted = holm(np.array([record.error_level for record in family], dtype=float))
+    levels = {record.id: float(level) for record, level in zip(family, adjusted, strict=True)}
+    return [replace(record, study_level=levels.get(record.id)) for record in records]

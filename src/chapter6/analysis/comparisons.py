@@ -8,14 +8,15 @@ conjunction, 1 in an any-of), so the k-th strongest part decides, and its verdic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from chapter6.analysis.levels import Levels
 from chapter6.analysis.runs import Readings
+from chapter6.analysis.samples import Fresh, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import (
     CONFIDENCE,
@@ -23,16 +24,11 @@ from chapter6.intervals import (
     Interval,
     Verdict,
     exact,
-    one_sample,
-    paired_difference,
-    paired_ratio,
     replicates_to_decide,
 )
 from chapter6.metrics import Transform
 from chapter6.quantities import Quantity
 from chapter6.records import Correction, Outcome, PartRecord, Question, Range, Scale, Side, finite
-
-Measure = Callable[[float], Interval]  # confidence -> interval
 
 RANKS = (Verdict.CONTRADICTED, Verdict.UNDECIDED, Verdict.SUPPORTED)
 
@@ -57,7 +53,7 @@ class Comparison(Question):
     `diverged` counts the runs behind it that did. An `exception` counts as contradicted whatever its interval.
     """
 
-    measure: Measure
+    sample: Sample
     claimed: Range
     diverged: int = 0
     exception: bool = False
@@ -65,13 +61,18 @@ class Comparison(Question):
     def part(self, confidence: float = CONFIDENCE, correction: Correction = "none") -> Part:
         """The verdict at a confidence; a number that cannot be had is undecided, and the outcomes say why."""
         try:
-            interval = self.measure(confidence)
+            interval = self.sample.interval(confidence)
             found = self._undefined(interval)
         except ValueError as error:
             interval = Interval(math.nan, math.nan, math.nan, confidence, 0)
             found = (Outcome("problem", problem=str(error)),)
         verdict = Verdict.CONTRADICTED if self.exception else self.claimed.judge(interval)
         return Part(replace(self, outcomes=(*self.outcomes, *found)), interval, verdict, correction)
+
+    def levels(self, fresh: Fresh | None = None) -> Levels:
+        """Error levels of the verdicts, of these replicates or of every fresh study."""
+        found = self.sample.levels(self.claimed, fresh)
+        return Levels(np.ones_like(found.supported), np.zeros_like(found.contradicted)) if self.exception else found
 
     def _undefined(self, interval: Interval) -> tuple[Outcome, ...]:
         """That there is no mean, where that is because a run that diverged counts as infinite."""
@@ -139,26 +140,35 @@ class Group:
         return deciding(self.parts, self.needed)
 
 
-def judge_each(comparisons: Sequence[Comparison]) -> list[Part]:
-    """Each comparison at the full confidence: all of them have to hold."""
-    return [comparison.part() for comparison in comparisons]
+def judge_each(comparisons: Sequence[Comparison], tests: int = 1) -> list[Part]:
+    """Comparisons that all have to hold: no correction to support, and one for the number of ``tests`` to contradict.
+
+    That one of several parts fails contradicts them all, so each is asked at (1 - CONFIDENCE) / tests (Bonferroni).
+    """
+    strict = 1 - (1 - CONFIDENCE) / tests
+    corrected: Correction = "bonferroni" if tests > 1 else "none"
+    found = []
+    for comparison in comparisons:
+        inside, outside = comparison.part(), comparison.part(strict, corrected)
+        is_decided = inside.verdict is Verdict.SUPPORTED or outside.verdict is Verdict.CONTRADICTED
+        decided = inside if inside.verdict is Verdict.SUPPORTED else outside
+        found.append(decided if is_decided else _on_its_side(replace(inside, verdict=Verdict.UNDECIDED), outside))
+    return found
 
 
-def judge_family(comparisons: Sequence[Comparison]) -> list[Part]:
+def judge_family(comparisons: Sequence[Comparison], tests: int = 1) -> list[Part]:
     """Comparisons of which some have to hold, by Holm's sequentially rejective procedure (1979).
 
-    Two procedures: one supports, one contradicts, each over all m comparisons. Every round asks what is left at
-    (1 - CONFIDENCE) / (number left), and what is decided leaves. A family may mix differences, ratios, equivalences
-    and censored times, for which SciPy and statsmodels, who adjust p-values, have no form; where there are p-values,
-    a test compares. What stays undecided gets the interval of the failed step on the side where its estimate lies.
+    Two procedures: one supports, one contradicts (as one of so many ``tests``), each over all comparisons. Every round
+    asks what is left at its error level / (number left), and what is decided leaves. What stays undecided gets the
+    interval of the failed step on the side where its estimate lies.
     """
     decided: dict[int, Part] = {}
     failed: dict[Verdict, dict[int, Part]] = {}
-    for sought in (Verdict.SUPPORTED, Verdict.CONTRADICTED):
+    for sought, error in ((Verdict.SUPPORTED, 1 - CONFIDENCE), (Verdict.CONTRADICTED, (1 - CONFIDENCE) / tests)):
         left = set(range(len(comparisons)))
         while left:
-            level = 1 - (1 - CONFIDENCE) / len(left)
-            asked = {index: comparisons[index].part(level, "holm") for index in left}
+            asked = {index: comparisons[index].part(1 - error / len(left), "holm") for index in left}
             passed = {index: part for index, part in asked.items() if part.verdict is sought}
             if not passed:
                 failed[sought] = asked
@@ -184,20 +194,9 @@ def deciding(parts: Sequence[Part], needed: int | None = None) -> Part:
     return next((part for part in parts if part.strength == decisive.strength), decisive)  # of equal ones the first
 
 
-def sampled(
-    values: Array, transform: Transform = "identity", count: int | None = None, certain: bool = False
-) -> Measure:
-    """Interval of one sample; `certain` where nothing is random, so that one replicate is exact."""
-    if certain and values.size == 1 and np.isfinite(values[0]):
-        return partial(exact, float(values[0]))
-    return lambda confidence: one_sample(values, confidence, transform, count)
-
-
-def compared(demand: Demand, a: Array, b: Array) -> Measure:
-    """Interval of a - b or a / b over replicates."""
-    if demand.certain and a.size == 1 and np.isfinite([a[0], b[0]]).all():
-        return partial(exact, float(np.divide(a[0], b[0]) if demand.scale == "ratio" else a[0] - b[0]))
-    return partial(paired_ratio if demand.scale == "ratio" else paired_difference, a, b)
+def compared(demand: Demand, a: Array, b: Array) -> Sample:
+    """The sample of a - b or a / b over replicates."""
+    return Sample(a, b, "ratio" if demand.scale == "ratio" else "difference", certain=demand.certain)
 
 
 @dataclass(frozen=True)
@@ -213,23 +212,23 @@ class Numbers:
         """The quantity of every run of the variants."""
         return cls(data, quantity, data.readings(quantity, variants))
 
-    def comparison(self, demand: Demand, measure: Measure, variants: Sequence[str], **told: Any) -> Comparison:
+    def comparison(self, demand: Demand, sample: Sample, variants: Sequence[str], **told: Any) -> Comparison:
         """What is demanded of a number made from those of the variants; what is not told is the quantity's own."""
         unit = "" if demand.scale == "ratio" else self.quantity.unit
         own = {"quantity": self.quantity, "unit": unit}
         of_demand = {"claimed": demand.claimed, "margin": demand.margin, "scale": demand.scale}
-        return Comparison(measure=measure, **{**own, **of_demand, **self.data.behind(variants, self.values), **told})
+        return Comparison(sample=sample, **{**own, **of_demand, **self.data.behind(variants, self.values), **told})
 
     def pair(self, demand: Demand, sides: tuple[str, str], where: Setting | None = None) -> Comparison:
         """One variant's quantity against another's, paired over replicates."""
         subject, rival = (Side("variant", (side,)) for side in sides)
-        measure = compared(demand, *aligned(self.values, *sides))
-        return self.comparison(demand, measure, sides, subject=subject, rival=rival, where=where or {})
+        sample = compared(demand, *aligned(self.values, *sides))
+        return self.comparison(demand, sample, sides, subject=subject, rival=rival, where=where or {})
 
     def single(
         self, demand: Demand, variant: str, transform: Transform = "identity", count: int | None = None
     ) -> Comparison:
         """One variant's quantity over replicates."""
         (numbers,) = aligned(self.values, variant)
-        measure = sampled(numbers, transform, count, demand.certain)
-        return self.comparison(demand, measure, (variant,), subject=Side("variant", (variant,)))
+        sample = Sample(numbers, transform=transform, count=count, certain=demand.certain)
+        return self.comparison(demand, sample, (variant,), subject=Side("variant", (variant,)))

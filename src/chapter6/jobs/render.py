@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chapter6.analysis.claims import Claim
+from chapter6.analysis.claims import Claim, over_study
 from chapter6.files import write_text
 from chapter6.jobs.common import add_study_argument, commit, json_or_none, study_of
 from chapter6.jobs.locate import runs_in_mlflow
@@ -73,7 +73,9 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
     words = strings(text.name)
     outputs = [_Outputs(study, experiment, results, is_incomplete) for experiment in study.experiments.values()]
     said = remarks(_text(text / "remarks.md"))
-    views = {output.experiment.id: output.view(text.name, said) for output in outputs}
+    judged = over_study(claim for output in outputs if not output.unfinished for claim in output.claims)
+    verdicts = {record.id: record for record in judged}
+    views = {output.experiment.id: output.view(text.name, said, verdicts) for output in outputs}
     return PageView(
         sections=tuple(
             SectionView(
@@ -90,7 +92,7 @@ def gather(study: Study, results: Path, text: Path, is_incomplete: bool = False)
         preset=study.config.preset,
         runs=runs_in_mlflow(study),
         selection=tuple(study.config.selected),
-        is_preview=study.is_preview or any(claim.preview for o in outputs for claim in o.claims),
+        is_preview=study.is_preview or any(record.preview for record in judged),
         is_incomplete=is_incomplete,
     )
 
@@ -118,12 +120,11 @@ def in_order(sections: Iterable[str]) -> list[str]:
 class _Outputs(Outputs):
     """What an experiment's jobs have left, as the page shows it."""
 
-    def view(self, language: str, said: Mapping[str, str]) -> ExperimentView:
+    def view(self, language: str, said: Mapping[str, str], verdicts: Mapping[str, ClaimRecord]) -> ExperimentView:
         """Return the experiment as the page shows it."""
         words, told = strings(language), teller(language, self.study.labels(self.experiment))
         spec, paths, unfinished = self.experiment.spec, self.study.paths, self.unfinished
         drawings = {} if unfinished else {n: self.text(paths.figure(spec.id, n)) for n in self.experiment.figures}
-        verdicts = {} if unfinished else {claim.id: claim for claim in self.claims}
         csv = "" if unfinished else self.text(paths.summary(spec.id)) or ""
         missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
         if not unfinished:

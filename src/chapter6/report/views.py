@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
+from chapter6.intervals import CONFIDENCE
 from chapter6.records import ClaimRecord, PartRecord
 from chapter6.report.sentences import Teller
 
@@ -53,8 +54,9 @@ class PartView:
 class ClaimView:
     """A claim with its verdict, None where it was not judged; ``leading`` is the part that decides.
 
-    ``remark`` is Markdown. ``combine`` says how verdicts of parts make one: all of them must hold, any of them, or
-    (empty) neither of these.
+    ``replication`` is the chance that a fresh study gives another one, ``survives`` whether it stands where all
+    headline verdicts of the study are corrected for their number. ``remark`` is Markdown. ``combine`` says how verdicts
+    of parts make one: all of them must hold, any of them, or (empty) neither of these.
     """
 
     id: str
@@ -63,6 +65,8 @@ class ClaimView:
     sentence: str = ""
     parts: tuple[PartView, ...] = ()
     leading: PartView | None = None
+    replication: float | None = None
+    survives: bool | None = None
     remark: str = ""
     combine: Literal["all_of", "any_of", ""] = "all_of"
 
@@ -75,6 +79,8 @@ class ClaimView:
             sentence=told.verdict(record),
             parts=parts,
             leading=parts[record.leading],
+            replication=record.replication,
+            survives=None if record.study_level is None else record.study_level <= 1 - CONFIDENCE,
         )
 
     @property
@@ -82,6 +88,11 @@ class ClaimView:
         """Sort key by which C25 comes before C25-reader, and both before C100."""
         pieces = re.split(r"([0-9]+)", self.id)
         return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether settings behind it were tuned."""
+        return any("tuned" in part.track for part in self.parts)
 
     @property
     def tracks(self) -> tuple[Fact, ...]:

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chapter6.analysis.claims import judge_claim
+from chapter6.analysis.claims import judge_claim, over_study
 from chapter6.analysis.tables import summary_table
-from chapter6.registry import StudyError, plain
+from chapter6.records import ClaimRecord
+from chapter6.registry import StudyError, build, plain
 from chapter6.settings import shortened
 from chapter6.sharing.archive import Facts
 from chapter6.sharing.contents import CONFIG, DATA, facts, names_of, study_in
@@ -234,7 +235,7 @@ def _verdicts(study: Study, files: Files) -> Problems:
 
     yield from _each(study, check)
     try:
-        together = sorted(gathered, key=lambda claim: str(claim["id"]))
+        together = plain(over_study(build(ClaimRecord, claim) for claim in gathered))
         if json.loads(files[study.paths.claims()]) != together:
             yield f"{study.paths.claims()}: does not hold the same verdicts as the files of the experiments"
     except KeyError:

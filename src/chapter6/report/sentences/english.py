@@ -11,7 +11,7 @@ from typing import Any
 from chapter6.intervals import Verdict
 from chapter6.metrics import metric_of, recorded_key
 from chapter6.quantities import Quantity, Summary, Target, split_of
-from chapter6.records import ClaimRecord, Outcome, PartRecord, Scale, Side
+from chapter6.records import ClaimRecord, Correction, Outcome, PartRecord, Scale, Side
 from chapter6.registry import build
 from chapter6.words import name, parameter_name
 
@@ -22,6 +22,11 @@ BOUNDS = {
     ("less", False): "less than",
     ("greater", True): "at least",
     ("less", True): "at most",
+}
+CORRECTIONS: dict[Correction, str] = {
+    "none": "",
+    "holm": ", Holm-corrected",
+    "bonferroni": ", Bonferroni-corrected",
 }
 SUMMARIES: dict[Summary, str] = {
     "last": "final",
@@ -300,7 +305,7 @@ class _Telling:
         if (part.low is None and part.high is None) or part.replicates == 1:
             return f" ({runs}, no interval)"
         level = f"{_rounded(100 * part.confidence, 4)} % interval"
-        corrected = ", Holm-corrected" if part.correction == "holm" else ""
+        corrected = CORRECTIONS[part.correction]
         return f" ({level} {self._ends()}, {runs}{corrected})"
 
     def _ends(self) -> str:

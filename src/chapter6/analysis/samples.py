@@ -1,0 +1,130 @@
+"""The replicates behind a comparison: their interval at any confidence, and fresh studies drawn from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from chapter6.analysis.levels import Flags, Levels, level_of
+from chapter6.intervals import (
+    Array,
+    Interval,
+    censored_ratio,
+    exact,
+    one_sample,
+    paired_difference,
+    paired_ratio,
+    to_scale,
+)
+from chapter6.metrics import Transform
+from chapter6.records import Range, Scale
+
+NOT_CENSORED = (np.False_, np.False_)
+
+
+@dataclass(frozen=True, eq=False)
+class Fresh:
+    """Studies as they could come out again, drawn in two levels: a truth from the replicates, a study from that truth.
+
+    ``truths`` and ``studies`` are uniform numbers, a row a study and a column a replicate. Every part of a claim is
+    drawn by the same ones, so replicates are drawn whole.
+    """
+
+    truths: Array
+    studies: Array
+
+    @classmethod
+    def draw(cls, rng: Generator, studies: int, replicates: int) -> Fresh:
+        """Draw so many studies of up to so many replicates."""
+        return cls(*rng.random((2, studies, replicates)))
+
+    def of(self, values: Array, flags: tuple[Flags, Flags]) -> tuple[Array, tuple[Flags, Flags]]:
+        """Studies of a number, a row each, with what is flagged of each replicate.
+
+        Values drawn with replacement vary less than the replicates by (n - 1) / n, so each level widens them by that.
+        """
+        n = values.size
+        truth = (self.truths[:, :n] * n).astype(int)
+        study = np.take_along_axis(truth, (self.studies[:, :n] * n).astype(int), axis=1)
+        wider = math.sqrt(n / (n - 1)) if n > 1 else 1.0
+        middle = values[np.isfinite(values)].mean() if np.isfinite(values).any() else math.nan
+        widened = middle + wider * (values - middle)
+        center = widened[truth].mean(axis=1, keepdims=True)
+        drawn = center + wider * (widened[study] - center)
+        below, above = (flag[study] for flag in flags)
+        return drawn, (below, above)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A number a replicate, or two that are paired: the first less the second or, where the scale is a ratio, by it.
+
+    ``count`` is how many images a share counts, ``limit`` up to where times were watched (an infinite one was longer).
+    ``certain`` says that nothing is random, so that one replicate is exact.
+    """
+
+    values: Array
+    rival: Array | None = None
+    scale: Scale = "value"
+    transform: Transform = "identity"
+    count: int | None = None
+    limit: float | None = None
+    certain: bool = False
+
+    def interval(self, confidence: float) -> Interval:
+        """The interval; ValueError where the numbers do not fit the scale."""
+        if self.certain and self.values.size == 1 and math.isfinite(number := float(self._numbers[0])):
+            return exact(number)
+        if self.rival is None:
+            return one_sample(self.values, confidence, self.transform, self.count)
+        if self.limit is not None:
+            return censored_ratio(self.values, self.rival, self.limit, confidence)
+        return (paired_ratio if self.scale == "ratio" else paired_difference)(self.values, self.rival, confidence)
+
+    def levels(self, claimed: Range, fresh: Fresh | None = None) -> Levels:
+        """Error levels of the verdicts on a range: of these replicates, or of every fresh study."""
+        if self.values.size == 0 or (self.certain and self.values.size == 1):  # a fresh study would be the same
+            told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED)
+            return told if fresh is None else Levels(*(np.broadcast_to(side, len(fresh.truths)) for side in told))
+        values, flags = self._scaled, self._censored
+        if fresh is not None:
+            values, flags = fresh.of(values, flags)
+        below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
+        return level_of(values, claimed, self._transform, (below, above))
+
+    @property
+    def _transform(self) -> Transform:
+        return "log" if self.rival is not None and self.scale == "ratio" else self.transform
+
+    @property
+    def _numbers(self) -> Array:
+        """One number a replicate, in its unit; a censored time counts as the limit."""
+        if self.rival is None:
+            return self.values
+        a, b = self.values, self.rival
+        if self.limit is not None:
+            a, b = (np.where(np.isposinf(side), self.limit, side) for side in (a, b))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(np.isfinite(b), a / b, np.nan) if self.scale == "ratio" else a - b
+
+    @property
+    def _scaled(self) -> Array:
+        """The numbers on the scale of the interval, NaN where it has none."""
+        numbers = self._numbers
+        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+        try:
+            scaled = to_scale(numbers, self._transform, self.count)
+        except ValueError:
+            return np.full(numbers.shape, np.nan)
+        return np.where(np.isfinite(scaled), scaled, np.nan)
+
+    @property
+    def _censored(self) -> tuple[Flags, Flags]:
+        """Whose time leaves the ratio open below, and above."""
+        if self.limit is None or self.rival is None:
+            none = np.zeros(self.values.shape, dtype=bool)
+            return none, none
+        return np.isposinf(self.rival), np.isposinf(self.values)

@@ -1,0 +1,164 @@
+"""Error levels: they say what the intervals say, at any level and of many studies at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from chapter6.analysis.checks import Check
+from chapter6.analysis.claims import Claim, judge_claim, over_study
+from chapter6.analysis.comparisons import Comparison, judge_each, judge_family
+from chapter6.analysis.levels import Levels, all_hold, holm, some_hold, stacked
+from chapter6.analysis.samples import Fresh, Sample
+from chapter6.intervals import Verdict
+from chapter6.records import Range
+
+from .hand_made import tables
+
+UNIT = st.floats(0.01, 0.99)
+SAMPLES = st.lists(UNIT, min_size=2, max_size=8).map(np.array)
+RANGES = [
+    Range(least=0.5),
+    Range(most=0.4),
+    Range(0.3, 0.6, closed=True),
+    Range(least=-1.0),
+    Range(-2.0, 0.5, closed=True),
+    Range(0.4, 7.0, closed=True),
+]
+
+
+def verdict_of(levels):
+    return next(verdict for verdict in Verdict if levels.gives(verdict))
+
+
+@settings(max_examples=200, deadline=None)
+@given(SAMPLES, st.sampled_from(RANGES), st.sampled_from(["identity", "log", "logit"]))
+def test_levels_give_the_verdict_of_the_interval(values, claimed, transform):
+    comparison = Comparison(sample=Sample(values, transform=transform), claimed=claimed)
+    assert verdict_of(comparison.levels()) == comparison.part().verdict
+
+
+@pytest.mark.parametrize("least", [0.5, 0.55])
+def test_a_level_is_the_p_value_of_a_two_sided_t_test(least):
+    values = np.array([0.6, 0.7, 0.55, 0.8])
+    found = Sample(values).levels(Range(least=least))
+    assert found.supported == pytest.approx(stats.ttest_1samp(values, least).pvalue)
+    assert found.contradicted == 1
+
+
+TIMES = st.lists(st.sampled_from([1.0, 2.0, 5.0, 9.0, np.inf]), min_size=3, max_size=5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TIMES, TIMES, st.sampled_from([Range(most=0.9), Range(least=1.2)]))
+def test_censored_times_bound_the_levels_as_they_bound_the_interval(a, b, claimed):
+    sides = (np.array(side[:3]) for side in (a, b))
+    comparison = Comparison(sample=Sample(*sides, "ratio", limit=10.0), claimed=claimed)
+    assert verdict_of(comparison.levels()) == comparison.part().verdict
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_that_of_statsmodels(levels):
+    assert holm(np.array(levels)) == pytest.approx(multipletests(levels, method="holm")[1])
+
+
+FAMILIES = st.lists(
+    st.tuples(st.lists(st.integers(-9, 9).map(float), min_size=4, max_size=4), st.integers(-6, 6).map(float)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(FAMILIES, st.integers(1, 5))
+def test_parts_that_are_counted_come_to_the_verdict_of_their_levels(samples, needed):
+    asked = [Comparison(sample=Sample(np.array(values)), claimed=Range(least=least)) for values, least in samples]
+    levels, needed = stacked([each.levels() for each in asked]), min(needed, len(asked))
+    family = [part.verdict for part in judge_family(asked)]
+    holds, fails = (family.count(verdict) for verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED))
+    expected = "supported" if holds >= needed else "contradicted" if fails > len(asked) - needed else "undecided"
+    assert verdict_of(some_hold(levels, needed)) == expected
+    every = [part.verdict for part in judge_each(asked, len(asked))]
+    weakest = min(every, key=["contradicted", "undecided", "supported"].index)
+    assert verdict_of(all_hold(levels)) == weakest
+
+
+def claim(*specs, **fields):
+    return Claim("C03", "It is so", tuple(Check.build(spec) for spec in specs), **fields)
+
+
+LOSSES = ("batch", "loss", {"sgd": [2.0, 2.1, 2.2, 2.05], "adam": [1.0, 1.1, 1.1, 1.05], "slow": [1.9, 2.1, 2.2, 2.1]})
+CLEAR = {"kind": "ordering", "metric": "loss", "lower": "adam", "than": "sgd"}
+UNCLEAR = {**CLEAR, "lower": "slow"}
+
+
+def test_one_part_contradicts_a_conjunction_only_where_it_stands_the_correction_for_their_number():
+    """One part fails at 4 %: alone it contradicts, as one of two it does not."""
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    least = values.mean() + stats.t.ppf(0.98, 3) * stats.sem(values)
+    failing = Comparison(sample=Sample(values), claimed=Range(least=least))
+    assert [part.verdict for part in judge_each([failing])] == ["contradicted"]
+    assert [part.verdict for part in judge_each([failing] * 2, 2)] == ["undecided"] * 2
+    assert verdict_of(all_hold(stacked([failing.levels()] * 2))) == "undecided"
+
+
+def test_what_is_exact_or_clear_comes_out_again_and_what_is_on_the_margin_does_not():
+    made = tables(LOSSES)
+    record = judge_claim(claim(CLEAR), "e", made)
+    assert (record.verdict, record.replication) == ("supported", 0)
+    assert record.error_level == pytest.approx(stats.ttest_rel(LOSSES[2]["adam"], LOSSES[2]["sgd"]).pvalue)
+    unclear = judge_claim(claim(UNCLEAR), "e", made)
+    assert (unclear.verdict, unclear.error_level) == ("undecided", None)
+    assert 0 < unclear.replication < 0.5
+    one = tables(("batch", "loss", {"sgd": [2.0], "adam": [1.0]}))
+    assert judge_claim(claim({**CLEAR, "exact": True}), "e", one).replication == 0
+    assert judge_claim(claim(CLEAR), "e", one).replication == 0  # one replicate never decides
+    assert judge_claim(claim(CLEAR), "e", {}).replication == 0
+
+
+def test_replication_is_drawn_with_a_seed_of_the_claim():
+    made = tables(LOSSES)
+    first, again = (judge_claim(claim(UNCLEAR), "e", made).replication for _ in range(2))
+    assert first == again
+
+
+def test_fresh_studies_draw_whole_replicates_and_vary_as_two_samples_do():
+    """The mean of a fresh study varies by the error of the truth and by its own, s^2 / n each."""
+    values, none = np.random.default_rng(1).normal(size=10), np.zeros(10, dtype=bool)
+    fresh = Fresh.draw(np.random.default_rng(2), 20_000, 10)
+    drawn, _ = fresh.of(values, (none, none))
+    twice, _ = fresh.of(2 * values, (none, none))
+    assert twice == pytest.approx(2 * drawn)
+    assert drawn.mean(axis=1).std() ** 2 == pytest.approx(2 * values.var(ddof=1) / 10, rel=0.05)
+    assert np.mean(drawn.var(axis=1, ddof=1)) == pytest.approx(values.var(ddof=1), rel=0.05)
+
+
+def test_only_decided_headlines_are_corrected_for_their_number():
+    record = judge_claim(claim(CLEAR), "e", tables(LOSSES))
+    levels = {"C1": 0.01, "C2": 0.02, "C3": 0.04}
+    family = [replace(record, id=name, error_level=level) for name, level in levels.items()]
+    others = [replace(record, id="C0", error_level=None), replace(record, id="C4", whose="reader", error_level=0.04)]
+    found = {each.id: each.study_level for each in over_study([*family, *others])}
+    assert (found.pop("C0"), found.pop("C4")) == (None, None)
+    assert found == pytest.approx({"C1": 0.03, "C2": 0.04, "C3": 0.04})
+
+
+def test_a_reversal_has_the_levels_of_its_weaker_side():
+    axes = {f"{method}-{rate}": {"method": method, "rate": rate} for method in "ab" for rate in (1, 10)}
+    numbers = {"a-1": [1.0, 1.1, 1.2], "b-1": [2.0, 2.2, 2.1], "a-10": [3.0, 3.1, 3.3], "b-10": [2.0, 2.1, 2.0]}
+    made = tables(("batch", "loss", numbers), axes=axes)
+    spec = {"kind": "reversal", "metric": "loss", "methods": "method", "settings": ["rate"], "better": "lower"}
+    record = judge_claim(claim(spec), "e", made)
+    assert record.verdict == "supported"
+    here, there = (stats.ttest_rel(numbers[f"a-{rate}"], numbers[f"b-{rate}"]).pvalue for rate in (1, 10))
+    assert record.error_level == pytest.approx(max(4 * min(here, there), 3 * max(here, there)))
+
+
+def test_an_exception_contradicts_for_certain():
+    comparison = Comparison(sample=Sample(np.array([1.0, 2.0])), claimed=Range(least=0), exception=True)
+    assert comparison.levels() == Levels(1, 0)

@@ -23,7 +23,7 @@ from bench.rounds import PROOF, Measured, Plan, compare, compare_means, measure
 from bench.startup import _resident, memory
 from bench.summaries import TARGETS, Target, fastest, interval_of_median, judge, ratio
 from bench.tables import markdown, write_between
-from bench.work import BATCH, TASKS, WIDTHS
+from bench.work import BATCH, TASKS, WIDTHS, read_data, seen
 from bench.worker import RETAKES, WARM, Worker, most_updates
 from chapter6.data.storage import store
 
@@ -142,7 +142,7 @@ def test_a_framework_that_is_not_installed_is_named_as_missing(data, monkeypatch
 @pytest.mark.skipif(not processes.PEERS_PYTHON.exists(), reason="make bench-peers was not run")
 @pytest.mark.parametrize("candidate", ["torch-eager", "jax"])
 def test_a_framework_computes_what_the_engine_computes(data, candidate):
-    tasks = ["adam", "batch-norm", "dropout"]
+    tasks = ["adam", "batch-norm", "dropout", "cnn-14"]
     measured = measure(Plan(["engine", candidate], tasks, 1, 1, 3, data, None), QUIET)
     assert not measured.missing
     assert not measured.refused
@@ -175,6 +175,23 @@ def test_the_floor_is_the_matrix_products_of_an_update(data):
     for task, count in wanted.items():
         products = Floor(data).session(task, "products", 1, None)._products
         assert sum(left.shape[0] * left.shape[1] * right.shape[1] for left, right, _ in products) == BATCH * count
+
+
+@pytest.mark.parametrize("side", [14, 28])
+def test_the_floor_of_the_small_cnn_is_the_products_of_its_update(data, side):
+    """Each weight of a convolution is used at every position, forward and twice back, but once for the first."""
+    convolutions = [(9 * 8, side**2), (72 * 16, (side // 2) ** 2)]
+    dense = 16 * (side // 4) ** 2 * 64 + 64 * 10
+    wanted = sum(3 * weights * positions for weights, positions in convolutions) - 9 * 8 * side**2 + 3 * dense
+    products = Floor(data).session(f"cnn-{side}", "products", 1, None)._products
+    assert sum(left.shape[0] * left.shape[1] * right.shape[1] for left, right, _ in products) == 100 * wanted
+    assert all(out.shape == (len(left), right.shape[1]) for left, right, out in products)
+
+
+def test_smaller_images_have_every_second_pixel(data):
+    images = read_data(data).train_images.reshape(-1, 28, 28)
+    smaller = seen(TASKS["cnn-14"], read_data(data)).train_images
+    np.testing.assert_array_equal(smaller.reshape(-1, 14, 14)[3], images[3, ::2, ::2])
 
 
 def test_the_floor_multiplies(data):

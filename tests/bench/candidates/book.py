@@ -35,7 +35,7 @@ class Training(Session):
     def __init__(self, optimizer: str, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
         self._images, self._labels = images, labels
         self._indices = iter(indices)
-        self._parameters = parameters_of(initial_weights())
+        self._parameters = parameters_of(initial_weights(TASKS["sgd"]))
         self._rule = textbook.RULES[optimizer]
         self._settings = {"learning_rate": LEARNING_RATES[optimizer], **SETTINGS[optimizer]}
         self._state: dict[str, np.ndarray] = {}
@@ -64,7 +64,7 @@ class Evaluating(Session):
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
         self._images, self._labels = images, labels
-        self._parameters = parameters_of(initial_weights())
+        self._parameters = parameters_of(initial_weights(TASKS["sgd"]))
 
     def run(self, count: int) -> list[float]:
         return [value for _ in range(count) for value in self._evaluate()]
@@ -85,6 +85,8 @@ class Candidate(Offer):
     def forms(self, task: str) -> Sequence[str]:
         if TASKS[task].normalized or TASKS[task].dropout is not None:
             raise RefusedError("written for comparing numbers, with several forward passes an update")
+        if TASKS[task].side is not None:
+            raise RefusedError("knows no convolutions")
         if TASKS[task].after_update:
             raise RefusedError("not measured: this row shows what a second forward pass costs the engine")
         return ("one pass",)
@@ -92,5 +94,5 @@ class Candidate(Offer):
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
         if TASKS[task].evaluates:
             return Evaluating(self._test_images, self._dataset.test_labels)
-        indices = batch_indices(self._dataset, horizon)
+        indices = batch_indices(TASKS[task], self._dataset, horizon)
         return Training(TASKS[task].optimizer, self._images, self._dataset.train_labels, indices)

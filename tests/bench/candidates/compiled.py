@@ -6,13 +6,15 @@ whole update as one function of the parameters, as JAX does.
 
 from collections.abc import Callable
 from functools import partial
+from math import isqrt
 from types import FunctionType
 
 import torch
 from torch.func import grad_and_value
-from torch.nn.functional import cross_entropy, linear, relu
+from torch.nn import Conv2d, Linear
+from torch.nn.functional import conv2d, cross_entropy, linear, max_pool2d, relu
 
-from bench.candidates.pytorch import PyTorch, Update, fused_optimizer, judged, network
+from bench.candidates.pytorch import PyTorch, Update, fused_optimizer, in_order, judged, network
 from bench.work import (
     BETAS,
     EPSILON,
@@ -22,7 +24,6 @@ from bench.work import (
     NORMALIZATION_MOMENTUM,
     SCALE,
     Task,
-    initial_weights,
 )
 
 Tensors = dict[str, torch.Tensor]
@@ -34,16 +35,20 @@ class Candidate(PyTorch):
         "whole update compiled, losses read at once",
         "whole update compiled, losses read by the block",
     )
+    channels_last_forms = (
+        "network compiled channels last, losses read by the block",
+        "whole update compiled channels last, losses read by the block",
+    )
     evaluation_form = "network compiled"
 
     def update(self, task: Task, way: str, dropout: float | None) -> Update:
-        if way == "whole update compiled":
-            return self._whole_update(task, dropout)
-        model = network(task, dropout)
+        if way.startswith("whole update compiled"):
+            return self._whole_update(task, way, dropout)
+        model, digits = in_order(network(task, dropout), way), self.digits
         optimizer = fused_optimizer(task, model)
 
         def batch_loss(rows: torch.Tensor) -> torch.Tensor:
-            images, labels = self.digits.gather(rows)
+            images, labels = digits.gather(rows)
             return cross_entropy(model(images), labels)
 
         compiled = torch.compile(apart(batch_loss), options={"cpp_wrapper": True})
@@ -57,8 +62,8 @@ class Candidate(PyTorch):
 
         return update
 
-    def _whole_update(self, task: Task, dropout: float | None) -> Update:
-        parameters, averages = initial_parameters(task)
+    def _whole_update(self, task: Task, way: str, dropout: float | None) -> Update:
+        parameters, averages = initial_parameters(task, way)
         state = {f"{slot}/{name}": torch.zeros_like(value) for slot in "mv" for name, value in parameters.items()}
         state["t"] = torch.zeros(())
         digits = self.digits
@@ -84,18 +89,26 @@ def apart(function: FunctionType) -> FunctionType:
     return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
 
 
-def initial_parameters(task: Task) -> tuple[Tensors, Tensors]:
+def initial_parameters(task: Task, way: str) -> tuple[Tensors, Tensors]:
     """Return the parameters and the running averages of batch normalization."""
     parameters, averages = {}, {}
-    matrices = initial_weights()
-    for number, matrix in enumerate(matrices, start=1):
-        width = matrix.shape[1]
-        parameters[f"W{number}"] = torch.from_numpy(matrix.T).contiguous()
+    layers = [module for module in in_order(network(task, None), way) if isinstance(module, Linear | Conv2d)]
+    for number, layer in enumerate(layers, start=1):
+        width = len(layer.weight)
+        parameters[f"W{number}"] = layer.weight.detach()
         parameters[f"b{number}"] = torch.zeros(width)
-        if task.normalized and number < len(matrices):
+        if task.normalized and number < len(layers):
             parameters[f"gain{number}"], parameters[f"shift{number}"] = torch.ones(width), torch.zeros(width)
             averages |= {f"mean{number}": torch.zeros(width), f"variance{number}": torch.zeros(width)}
     return parameters, averages
+
+
+def affine(x: torch.Tensor, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
+    """Return what a dense layer makes of flat examples, or a convolution of square images, with pooling."""
+    if weights.dim() == 2:
+        return linear(x.flatten(1), weights, biases)
+    images = x if x.dim() == 4 else x.unflatten(1, (1, isqrt(x.shape[1]), -1))
+    return max_pool2d(conv2d(images, weights, biases, padding=1), 2)
 
 
 def batch_loss(
@@ -105,7 +118,7 @@ def batch_loss(
     moments: Tensors = {}
     last = sum(name.startswith("W") for name in parameters)
     for number in range(1, last):
-        x = linear(x, parameters[f"W{number}"], parameters[f"b{number}"])
+        x = affine(x, parameters[f"W{number}"], parameters[f"b{number}"])
         if f"gain{number}" in parameters:
             variance, mean = torch.var_mean(x, dim=0, correction=0)
             moments |= {f"mean{number}": mean.detach(), f"variance{number}": variance.detach()}

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch.nn.functional import cross_entropy
 
-from bench.candidates.pytorch import PyTorch, Update, fused_optimizer, judged, network
+from bench.candidates.pytorch import PyTorch, Update, fused_optimizer, in_order, judged, network
 from bench.work import Task
 
 
@@ -23,6 +23,7 @@ class DropoutByUniform(torch.nn.Module):
 
 class Candidate(PyTorch):
     training_forms = ("modules, losses read at once", "modules, losses read by the block")
+    channels_last_forms = ("modules channels last, losses read by the block",)
     evaluation_form = "modules"
 
     def forms(self, task: str) -> tuple[str, ...]:
@@ -35,10 +36,11 @@ class Candidate(PyTorch):
             for number, layer in enumerate(model):
                 if isinstance(layer, torch.nn.Dropout):
                     model[number] = DropoutByUniform(dropout)
-        optimizer = fused_optimizer(task, model)
+        model = in_order(model, way)
+        optimizer, digits = fused_optimizer(task, model), self.digits
 
         def update(rows: torch.Tensor) -> torch.Tensor:
-            images, labels = self.digits.gather(rows)
+            images, labels = digits.gather(rows)
             optimizer.zero_grad(set_to_none=True)
             loss = cross_entropy(model(images), labels)
             loss.backward()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 from queue import SimpleQueue
 from threading import Thread
 
@@ -10,29 +11,37 @@ from threadpoolctl import threadpool_info
 
 from bench.sessions import Offer, Session
 from bench.work import (
-    BATCH,
     BETAS,
     EPSILON,
+    FILTERS,
     LEARNING_RATES,
     MOMENTUM,
     NORMALIZATION_EPSILON,
     NORMALIZATION_MOMENTUM,
     SCALE,
+    SIDE,
     STREAMS,
     TASKS,
+    UNITS,
     WIDTHS,
+    WINDOW,
     Task,
     read_data,
+    seen,
 )
 from chapter6.data.storage import Dataset
-from chapter6.engine.data import Images
+from chapter6.engine.activations import ReLU
+from chapter6.engine.convolutions import Convolution
+from chapter6.engine.data import Images, ImageSet
 from chapter6.engine.examples import Examples
 from chapter6.engine.execution import execute
+from chapter6.engine.layers import Dense, Flatten, Layer
 from chapter6.engine.masking import Dropout
 from chapter6.engine.measurements.losses import BatchLoss, UpdatedLoss
 from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.normalization import BatchNormalization
 from chapter6.engine.optimizers import SGD, Adam, Momentum, Optimizer
+from chapter6.engine.pooling import MaxPooling
 from chapter6.engine.problems import NetworkProblem
 from chapter6.engine.run import Record, Run, Schedule
 from chapter6.engine.stages import Stage
@@ -44,11 +53,15 @@ OPTIMIZERS: dict[str, Optimizer] = {
 }
 
 
-def network_of(task: Task, dropout: float | None = None) -> Perceptron:
+def network_of(task: Task, dropout: float | None = None) -> tuple[Layer, ...]:
     """Return the network of a task."""
+    if task.side is not None:
+        convolutions = [(Convolution(filters, WINDOW, padding=1), MaxPooling(), ReLU()) for filters in FILTERS]
+        return (*chain(*convolutions), Flatten(), Dense(UNITS[0]), ReLU(), Dense(UNITS[1]))
     normalization = BatchNormalization(NORMALIZATION_MOMENTUM, NORMALIZATION_EPSILON) if task.normalized else None
     mask = None if dropout is None else Dropout(dropout, "inverted")
-    return Perceptron(WIDTHS[1:-1], WIDTHS[-1], batch_normalization=normalization, dropout=mask)
+    short = Perceptron(WIDTHS[1:-1], WIDTHS[-1], batch_normalization=normalization, dropout=mask)
+    return short.layers((WIDTHS[0],) if task.evaluates else Images().shape)
 
 
 def run_of(
@@ -58,12 +71,12 @@ def run_of(
 
     ``images`` are those to train on; ``record`` takes the place of the loss of every batch.
     """
-    data, loss = Images(), UpdatedLoss() if task.after_update else BatchLoss()
+    loss = UpdatedLoss() if task.after_update else BatchLoss()
     every = Record(loss, (Schedule(first=1 if task.after_update else 0),))
     return Run(
-        data=data,
-        network=network_of(task, dropout).layers(data.shape),
-        stages=(Stage(steps=steps, optimizer=OPTIMIZERS[task.optimizer], batch_size=BATCH),),
+        data=Images(source=ImageSet((1, task.side or SIDE, task.side or SIDE))),
+        network=network_of(task, dropout),
+        stages=(Stage(steps=steps, optimizer=OPTIMIZERS[task.optimizer], batch_size=task.batch),),
         record=tuple(record or [every]),
     ).within(images)
 
@@ -117,7 +130,7 @@ class Evaluating(Session):
     """Evaluation of the untrained network."""
 
     def __init__(self, dataset: Dataset) -> None:
-        architecture = Architecture(network_of(TASKS["evaluation"]).layers((WIDTHS[0],)), (WIDTHS[0],))
+        architecture = Architecture(network_of(TASKS["evaluation"]), (WIDTHS[0],))
         train = Examples(dataset.train_images, dataset.train_labels, SCALE)
         test = Examples(dataset.test_images, dataset.test_labels, SCALE)
         self._problem = NetworkProblem(
@@ -143,4 +156,5 @@ class Candidate(Offer):
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
         if TASKS[task].evaluates:
             return Evaluating(self._dataset)
-        return Training(run_of(TASKS[task], horizon, len(self._dataset.train_images), dropout), self._dataset)
+        dataset = seen(TASKS[task], self._dataset)
+        return Training(run_of(TASKS[task], horizon, len(dataset.train_images), dropout), dataset)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.sessions import Offer, Session
-from bench.work import BATCH, STREAMS, TASKS, WIDTHS, read_data
+from bench.work import BATCH, STREAMS, TASKS, WIDTHS, Task, initial_weights, read_data
 from chapter6.engine.network import Architecture, Perceptron
 from chapter6.engine.problems import EVALUATION_CHUNK
 
@@ -35,6 +35,8 @@ class Candidate(Offer):
         return ("products",)
 
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
+        if TASKS[task].side is not None:
+            return Products(list(_convolutional(TASKS[task])), 1)
         layers = Perceptron(WIDTHS[1:-1], WIDTHS[-1]).layers((WIDTHS[0],))
         parameters = Architecture(layers, (WIDTHS[0],)).initial_parameters(STREAMS, np.float32)
         names = [f"weights/layer-{number}" for number in range(1, len(WIDTHS))]
@@ -51,14 +53,35 @@ class Candidate(Offer):
         return Products([*forward, *backward, *(forward if TASKS[task].after_update else ())], 1)
 
 
+def _convolutional(task: Task) -> Iterator[Product]:
+    """Yield the products of the small CNN: those of a convolution over the columns of all positions at once."""
+    assert task.side is not None, "the small CNN's"
+    *filters, hidden, last = initial_weights(task)
+    for number, weights in enumerate(filters):
+        positions = task.batch * (task.side // 2**number) ** 2
+        columns = np.ones((len(weights), positions), np.float32)
+        output = np.full((weights.shape[1], positions), 1e-3, np.float32)
+        yield weights.T, columns, output
+        yield columns, output.T, np.empty_like(weights)
+        if number:
+            yield weights, output, np.empty_like(columns)
+    dense = [hidden, last]
+    activations = [np.ones((task.batch, width), np.float32) for width in (len(hidden), len(last), last.shape[1])]
+    yield from zip(activations, dense, activations[1:], strict=False)
+    yield from _backward(activations, dense, [np.empty_like(weights) for weights in dense], gives_back=True)
+
+
 def _backward(
-    activations: Sequence[np.ndarray], weights: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+    activations: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray],
+    gradients: Sequence[np.ndarray],
+    gives_back: bool = False,
 ) -> Iterator[Product]:
-    """Yield the products of the way back: of each layer's weights, and but for the first, of its input."""
+    """Yield the products of the way back: of each layer's weights, and of its input where a layer before needs it."""
     upstream = np.full_like(activations[-1], 1e-3)
     for number in reversed(range(len(weights))):
         yield activations[number].T, upstream, gradients[number]
-        if number:
+        if number or gives_back:
             below = np.empty_like(activations[number])
             yield upstream, weights[number].T, below
             upstream = below

@@ -7,6 +7,7 @@ state. The losses are read at once, by the block, or the updates of a block are 
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,19 @@ from bench.sessions import Offer, RefusedError, Session
 from bench.work import (
     BETAS,
     EPSILON,
+    FILTERS,
     LEARNING_RATES,
     MOMENTUM,
     NORMALIZATION_EPSILON,
     NORMALIZATION_MOMENTUM,
     SCALE,
     TASKS,
+    WINDOW,
     Task,
     batch_indices,
     initial_weights,
     read_data,
+    seen,
 )
 
 CHUNK = 1000  # test images a forward pass: in one pass it takes twice as long
@@ -40,7 +44,10 @@ Layers = list[dict[str, jax.Array]]
 
 def initial_carry(task: Task) -> Carry:
     """Return all that an update changes."""
-    layers = [{"W": jnp.asarray(matrix), "b": jnp.zeros(matrix.shape[1])} for matrix in initial_weights()]
+    matrices = initial_weights(task)
+    layers = [{"W": jnp.asarray(matrix), "b": jnp.zeros(matrix.shape[1])} for matrix in matrices]
+    for layer in layers[: len(FILTERS)] if task.side else ():
+        layer["W"] = layer["W"].reshape(-1, WINDOW, WINDOW, layer["W"].shape[1])  # channel, y, x, filter
     averages = []
     for layer in layers[:-1] if task.normalized else ():
         layer.update(gain=jnp.ones_like(layer["b"]), shift=jnp.zeros_like(layer["b"]))
@@ -56,7 +63,7 @@ def batch_loss(
     """Return the mean loss of a training pass and the moments of its batch, where it is normalized."""
     moments = []
     for number, layer in enumerate(layers[:-1]):
-        x = x @ layer["W"] + layer["b"]
+        x = affine(x, layer)
         if "gain" in layer:
             mean, variance = x.mean(axis=0), x.var(axis=0)
             moments.append((mean, variance))
@@ -66,6 +73,17 @@ def batch_loss(
             kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - dropout, x.shape)
             x = jnp.where(kept, x / (1 - dropout), 0)
     return cross_entropy(x @ layers[-1]["W"] + layers[-1]["b"], labels), moments
+
+
+def affine(x: jax.Array, layer: dict[str, jax.Array]) -> jax.Array:
+    """Return what a dense layer makes of flat examples, or a convolution of square images, with pooling."""
+    if layer["W"].ndim == 2:
+        return x.reshape(len(x), -1) @ layer["W"] + layer["b"]
+    images = x if x.ndim == 4 else x.reshape(len(x), 1, isqrt(x.shape[1]), -1)
+    orders = ("NCHW", "IHWO", "NCHW")
+    y = jax.lax.conv_general_dilated(images, layer["W"], (1, 1), "SAME", dimension_numbers=orders)
+    pooled = jax.lax.reduce_window(y, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+    return pooled + layer["b"][:, None, None]
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -177,5 +195,7 @@ class Candidate(Offer):
     def session(self, task: str, form: str, horizon: int, dropout: float | None) -> Session:
         if TASKS[task].evaluates:
             return Evaluating(*self._test)
-        indices = jnp.asarray(batch_indices(self._dataset, horizon).astype(np.int32))
-        return Training(TASKS[task], form, dropout, (*self._train, indices))
+        indices = jnp.asarray(batch_indices(TASKS[task], self._dataset, horizon).astype(np.int32))
+        dataset = seen(TASKS[task], self._dataset)
+        train = self._train if dataset is self._dataset else self._as_jax(dataset.train_images, dataset.train_labels)
+        return Training(TASKS[task], form, dropout, (*train, indices))

@@ -3,7 +3,7 @@
 import pytest
 
 from chapter6.engine.data import ImageSet
-from chapter6.jobs.estimates import Machine, Work
+from chapter6.jobs.estimates import AN_UPDATE, Machine, Work
 from chapter6.study.resolution import resolve
 
 CNN = [
@@ -62,6 +62,13 @@ def test_estimates_come_within_a_factor_of_two(name):
     value, machine = run(network, optimizer=optimizer), Machine(40e9, 10_000)
     assert update / 2 < machine.update(value, value.stages[0]) * 1e3 < 2 * update
     assert evaluation / 2 < machine.evaluation(value) * 1e3 < 2 * evaluation
+
+
+def test_an_update_of_a_point_takes_what_every_update_does():
+    point = resolve(
+        {"surface": "bowl", "optimizer": "sgd", "steps": 9, "record": [{"measure": "position"}]}, "here"
+    ).run
+    assert Machine(1e9, 1000).update(point, point.stages[0]) == AN_UPDATE
 
 
 def test_a_run_is_its_updates_and_its_looks():

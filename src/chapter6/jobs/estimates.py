@@ -69,6 +69,8 @@ class Machine:
 
     def update(self, run: Run, stage: Stage) -> float:
         """Seconds of an update of all members; the gradient of the images themselves is not computed."""
+        if not run.network:
+            return AN_UPDATE
         work, size = Work.of(run.architecture), run.architecture.size
         products = 3 * sum(work.multiplications) - sum(work.multiplications[:1])
         batch = stage.batch_size * (products / self.rate + 3 * A_NUMBER * work.numbers)

@@ -5,7 +5,9 @@ Beside the recorded metrics there are derived ones, which `runs` computes:
 - ``gap``: train accuracy minus the split's accuracy at the same step;
 - ``trial/<metric>``: a search as a curve over its trials (1, 2, ...), each with its final value;
   ``trial/updates`` counts the updates that each trial took;
-- ``best/<metric>``: the best of these so far.
+- ``best/<metric>``: the best of these so far;
+- ``time_ratio/<task>``: the time of an update or evaluation by that of the variant that was timed beside it, each round
+  of the timing as a replicate.
 """
 
 from __future__ import annotations

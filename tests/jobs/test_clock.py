@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from chapter6.files import write_json
 from chapter6.registry import StudyError
 from chapter6.study import orders
 from chapter6.study.loading import load_study
@@ -64,6 +65,31 @@ def test_times_come_to_a_table_of_their_own_and_to_no_other(study):
     call("tabulate", "--experiment", "6.1-bowl")
     assert Path("results/tables/6.1-bowl.parquet").read_bytes() == before
     call("judge", "--experiment", "6.1-bowl")
+
+
+CLAIM = """\
+  - id: C40
+    says: SGD takes twice as long as Adam.
+    check: {kind: level, metric: time_ratio/update, variants: sgd, above: 2}
+"""
+
+
+@pytest.mark.parametrize(("slower", "verdict"), [(2.5, "supported"), (1.5, "contradicted")])
+def test_a_claim_is_judged_by_the_ratios_of_the_pairs(study, slower, verdict):
+    file = Path("config/experiments/6.1-bowl.yaml")
+    file.write_text(file.read_text("utf-8").replace(TIMING, CLAIM + TIMING), encoding="utf-8")
+    train(study, "6.1-bowl")
+    times = take_times(study)
+    for number, each in enumerate(times["rounds"]):
+        each["seconds"] = each["beside"] * slower * (1 + number / 1000)
+    write_json(study.paths.times("6.1-bowl"), times)
+    call("tabulate", "--experiment", "6.1-bowl")
+    call("judge", "--experiment", "6.1-bowl")
+    claims = json.loads(Path("results/claims/6.1-bowl.json").read_text(encoding="utf-8"))
+    found = next(claim for claim in claims if claim["id"] == "C40")
+    assert (found["verdict"], found["replicates"]) == (verdict, 4)
+    assert found["estimate"] == pytest.approx(slower, rel=0.01)
+    assert found["low"] < found["estimate"] < found["high"]
 
 
 def test_a_table_without_the_times_that_are_planned_is_refused(study):

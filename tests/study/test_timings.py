@@ -95,6 +95,26 @@ def test_what_cannot_be_timed_is_refused_with_file_and_key(study, timing, change
         study(timing, **changes)
 
 
+def judged(metric):
+    check = {"kind": "level", "metric": metric, "variants": "fast", "above": 1.05}
+    return {"claims": [{"id": "C40", "says": "It costs more.", "check": check}]}
+
+
+def test_a_claim_may_be_about_the_times_that_are_taken(study):
+    timing = {**TIMING, "tasks": ["update"]}
+    assert study(timing, **judged("time_ratio/update")).experiments["9.9-demo"].claims
+    for metric in ("time_ratio/evaluation", "time_ratio"):
+        with pytest.raises(
+            StudyError, match=rf"claim C40: train '{metric}' is not recorded; choose from .*time_ratio/upd"
+        ):
+            study(timing, **judged(metric))
+    with pytest.raises(StudyError, match="claim C40: train 'time_ratio/update' is not recorded"):
+        study(None, **judged("time_ratio/update"))
+    curves = {"kind": "curves", "metric": "time_ratio/update", "split": "train", "caption": "Times."}
+    with pytest.raises(StudyError, match=r"figure .*: train 'time_ratio/update' is not recorded"):
+        study(timing, figures=[curves])
+
+
 def test_the_order_holds_all_that_times_depend_on(study):
     order = orders.timing(study(), "9.9-demo", planned(study()))
     assert set(order.variants) == {"slow", "fast"}

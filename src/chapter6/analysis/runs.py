@@ -95,6 +95,8 @@ def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iter
         return _gaps(tables, chosen, variants)
     if head in ("best", "trial"):
         return _over_trials(tables, tail, chosen, variants, best=head == "best")
+    if head == "time_ratio":
+        return _time_ratios(tables, tail, variants)
     found = _recorded(tables, metric, chosen, variants)
     of_trials = {run.trial != NO_TRIAL for run in found}  # the choice of a search has other splits than its trials
     gone = {
@@ -163,6 +165,17 @@ def _carried_on(curve: Curve | None, ends: Array, worst: float) -> Curve:
     last = curve.steps[-1] if curve.steps.size else -1.0
     later = ends[ends > last] if (ends > last).any() else np.array([last + 1])
     return Curve(np.append(curve.steps, later), np.append(curve.readings, np.full(later.size, worst)))
+
+
+def _time_ratios(tables: Tables, task: str, variants: list[str]) -> dict[Run, Curve]:
+    """The one reading of every round in which a variant was timed beside another."""
+    table = tables.get("times")
+    if table is None:
+        return {}
+    rows = table[(table["task"] == task) & table["variant"].isin(variants)]
+    keys = zip(rows["variant"].astype(str), rows["round"].astype(int), strict=True)
+    ratios = rows["ratio"].to_numpy(dtype=float)
+    return {Run(*key): Curve(np.zeros(1), np.array([ratio])) for key, ratio in zip(keys, ratios, strict=True)}
 
 
 def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:

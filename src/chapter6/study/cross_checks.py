@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from chapter6.analysis.checks_base import Check
 from chapter6.registry import StudyError
 from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study.plan import Experiment, Variant
@@ -36,7 +37,11 @@ def check_references(experiment: Experiment, others: Mapping[str, Experiment], p
                 choices = shortened(sorted(set(others) - {experiment.id}))
                 raise StudyError(f"{place}: {user}: experiments: no other experiment {name!r}; choose from {choices}")
         foreign = {f"{name}/{v.name}": v for name in beside for v in others[name].variants.values()}
-        _check_part(part, _Known.of({**own.variants, **foreign}) if foreign else own, f"{place}: {user}")
+        known = _Known.of({**own.variants, **foreign}) if foreign else own
+        if isinstance(part, Check):
+            timed = {pair for each in (experiment, *(others[name] for name in beside)) for pair in _timed(each)}
+            known = replace(known, recorded=known.recorded | timed)
+        _check_part(part, known, f"{place}: {user}")
 
 
 def _check_part(part: Any, known: _Known, place: str) -> None:
@@ -65,6 +70,12 @@ def _users(experiment: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]
             yield f"claim {spec.id}", check, spec.experiments
     for name, figure in experiment.figures.items():
         yield f"figure {name}", figure, ()
+
+
+def _timed(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield split and metric of the times of an experiment."""
+    for task in experiment.timing.spec.tasks if experiment.timing else ():
+        yield "train", f"time_ratio/{task}"
 
 
 def _recorded(variant: Variant) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ import pytest
 from analysis.hand_made import search_tables, tables
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
+from chapter6.analysis.tables import times_table
 from chapter6.records import ClaimRecord
 from chapter6.registry import build, plain
 from chapter6.report.sentences import TELLERS, teller
@@ -70,6 +71,16 @@ def sentence(*specs, of=None, **fields):
 )
 def test_a_sentence_tells_finding_interval_and_claim(spec, expected):
     assert sentence(spec) == expected
+
+
+def test_times_are_told_as_those_of_a_task_beside_another_variant():
+    rounds = [("sgd", "update", number, 2.0 + number / 100, 1.0) for number in range(4)]
+    of = tables(LOSSES) | {"times": times_table("e", "adam", rounds)}
+    spec = {"kind": "level", "metric": "time_ratio/update", "variants": "sgd", "above": 1.05}
+    told = (
+        "SGD's time of an update by that of the variant beside it is 2.01 (95 % interval 1.99 to 2.04, 4 replicates), "
+    )
+    assert sentence(spec, of=of).startswith(told)
 
 
 def test_exact_findings_and_single_replicates():

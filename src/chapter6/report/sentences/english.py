@@ -138,7 +138,7 @@ def quantity_words(quantity: Quantity) -> str:
     metric, split, summary = quantity.metric, split_of(quantity.metric, quantity.split), quantity.summary
     told = quantity.of.by_split or (split != "train" and not quantity.of.derived)
     words = [SUMMARIES[summary], split if told else "", metric_words(metric, split)]
-    if quantity.when or (summary == "last" and "/layer" in metric):
+    if quantity.when or (summary == "last" and ("/layer" in metric or metric.startswith("time_ratio"))):
         words[0] = ""
     if quantity.when:
         words.append(f"when {target_words(quantity.when)}")
@@ -161,6 +161,8 @@ def metric_words(metric: str, split: str = "test") -> str:
     if recorded != metric:
         whose = "best trial so far" if metric.startswith("best") else "trials"
         return f"{metric_words(recorded, split)} of the {whose}"
+    if metric.startswith("time_ratio"):
+        return f"time of an {metric.partition('/')[2]} by that of the variant beside it"
     if metric == "gap":
         return f"{called} between train and {split} accuracy"
     layer = metric.partition("/")[2].replace("-", " ")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.analysis.runs import budgets, metrics_like, readings, times
+from chapter6.analysis.tables import times_table
 from chapter6.analysis.variant_data import VariantData, aligned
 from chapter6.quantities import Curve, Quantity, Target, summarized
 from chapter6.registry import StudyError
@@ -105,6 +106,19 @@ def test_times_to_a_target_are_infinite_where_it_is_not_reached():
     made = tables(("batch", "loss", {"sgd": [{0: 3.0, 5: 1.0, 9: 2.0}, {0: 3.0, 9: 2.5}]}))
     assert times(made, Target(metric="loss", at_most=1.5), ["sgd"]) == {"sgd": {0: 5.0, 1: math.inf}}
     assert times(made, Target(metric="loss", at_most=3.0), ["sgd"])["sgd"][0] == 1.0
+
+
+def test_a_round_of_a_timing_is_a_replicate_and_a_pattern_stands_for_its_tasks():
+    rounds = [
+        (name, task, n, own * (1 + n), 2.0)
+        for name, own in (("elu", 3.0), ("leaky", 2.0))
+        for task in ("update", "evaluation")
+        for n in range(2)
+    ]
+    made = tables(("batch", "loss", {"elu": [{1: 2.0}]})) | {"times": times_table("e", "relu", rounds)}
+    assert readings(made, Quantity("time_ratio/update"), ["elu", "relu"]) == {"elu": {0: 1.5, 1: 3.0}}
+    assert metrics_like(made, "time_ratio/*", None) == ["time_ratio/evaluation", "time_ratio/update"]
+    assert readings(tables(), Quantity("time_ratio/update"), ["elu"]) == {}
 
 
 def test_searches_are_curves_over_their_trials():

@@ -122,11 +122,13 @@ def diverged_runs(tables: Tables, variants: Iterable[str]) -> dict[Run, Mapping[
 
 
 def metrics_like(tables: Tables, pattern: str, split: Split | None) -> list[str]:
-    """The metrics that a pattern such as ``activation_std/layer-*`` stands for, layers in their order."""
+    """The metrics that a pattern such as ``activation_std/layer-*`` or ``time_ratio/*`` stands for, layers in order."""
     if "*" not in pattern:
         return [pattern]
     rows = _rows(tables)
-    known = rows.loc[rows["split"] == split_of(pattern, split), "metric"].unique()
+    recorded = rows.loc[rows["split"] == split_of(pattern, split), "metric"].unique()
+    timed = tables["times"]["task"].unique() if "times" in tables else ()
+    known = [*recorded, *(f"time_ratio/{task}" for task in timed)]
     return sorted((name for name in known if fnmatchcase(name, pattern)), key=natural_order)
 
 

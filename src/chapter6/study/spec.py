@@ -92,6 +92,7 @@ class TimingSpec:
 
     A round times one block of both: the mean of so many ``updates``, or one evaluation of the test data. Times are
     no results of a run: they stand in a file and a table of their own, which no comparison of two studies looks at.
+    Checks read the ratio of a pair as ``time_ratio/update`` and ``time_ratio/evaluation``, each round as a replicate.
     """
 
     of: Names = said("variants, or patterns such as relu_*")

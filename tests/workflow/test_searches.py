@@ -73,3 +73,22 @@ def test_what_is_said_about_a_lost_round_makes_it_again(searched, tmp_path):
     assert done.status == 0, done.output
     assert lost.read_bytes() == content
     assert project.planned() == {}
+
+
+def test_a_killed_tuning_keeps_what_it_trained_and_comes_to_the_same(searched, tmp_path):
+    """As a job leaves it that was killed while it trained the last of its candidates."""
+    project, tuning = searched.copy(tmp_path / "project"), "results/tuning/6.3-hills/sgd"
+    whole = {file: file.read_bytes() for file in sorted((project / tuning).rglob("replicate-*.npz"))}
+    result = project / f"{tuning}.json"
+    before = result.read_bytes()
+    result.unlink()
+    shutil.rmtree(project / "results/known")
+    *kept, lost = whole
+    lost.write_bytes(b"half of it")
+    times = {file: file.stat().st_mtime_ns for file in kept}
+    done = project.snakemake()
+    assert done.status == 0, done.output
+    assert result.read_bytes() == before
+    assert {file: file.read_bytes() for file in whole} == whole
+    assert {file: file.stat().st_mtime_ns for file in kept} == times
+    assert not project.planned()

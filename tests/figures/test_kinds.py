@@ -116,6 +116,12 @@ def test_mistakes_name_value_and_choices(sweep, spec, words):
     assert all(word in str(error.value) for word in words)
 
 
+def test_drawing_in_the_studys_theme_does_not_wait_for_seaborn():
+    code = "import sys\nfrom chapter6.figures.style import theme\nwith theme(): print('seaborn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_importing_the_recipes_loads_no_heavy_library():
     code = "import sys, chapter6.figures.recipes; print([m for m in sys.argv[1:] if m in sys.modules])"
     heavy = ["pandas", "matplotlib", "seaborn", "scipy", "pydantic", "chapter6.engine"]

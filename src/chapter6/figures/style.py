@@ -174,16 +174,26 @@ def _known_look(parts: Sequence[str]) -> Look | None:
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """Draw with seaborn's white grid and this study's sizes; nothing global stays changed."""
+    """Draw on a white grid and in this study's sizes; nothing global stays changed."""
     import matplotlib as mpl
-    import seaborn
 
-    settings: Any = {**seaborn.axes_style("whitegrid"), **seaborn.plotting_context("paper"), **_RC}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(_RC):
         yield
 
 
-_RC: dict[str, Any] = {
+_RC: Any = {  # seaborn's "whitegrid" for "paper" to begin with: to import it takes half of a drawing job's start-up
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "white",
+    "patch.force_edgecolor": True,
+    "patch.linewidth": 0.8,
+    "xtick.bottom": False,
+    "ytick.left": False,
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 4.8),
+    **dict.fromkeys(("xtick.major.width", "ytick.major.width"), 1.0),
+    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 3.2),
+    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.8),
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 10,

@@ -71,7 +71,7 @@ def test_points_beyond_what_a_setting_may_be_are_left_out_and_the_best_is_marked
     assert choice.at_edge
 
 
-def test_of_equal_points_the_lowest_is_taken_and_where_all_diverged_lower_ones_are_tried():
+def test_of_equal_points_the_middle_one_is_taken_and_where_all_diverged_lower_ones_are_tried():
     train, _ = bowl(0.0)
 
     def flat(phase, values):
@@ -83,7 +83,9 @@ def test_of_equal_points_the_lowest_is_taken_and_where_all_diverged_lower_ones_a
         worst = {"tuned": (None,) * len(each.accuracies)}
         return each if values[0] < 0.001 else replace(each, scores=worst, accuracies=(None,) * len(each.accuracies))
 
-    assert PROCEDURE.run(flat).choices["tuned"].value == RATE.at(-4.5 - 1.25)
+    level = PROCEDURE.run(flat)
+    assert (level.choices["tuned"].value, level.choices["tuned"].at_edge) == (0.01, False)
+    assert len(level.candidates) == 6
     found = PROCEDURE.run(explosive).choices["tuned"]
     assert (found.value, found.learned, found.at_edge) == (RATE.at(-1.25), True, False)
 

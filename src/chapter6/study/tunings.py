@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from chapter6.registry import Count, Positive, build
@@ -151,12 +152,16 @@ class Procedure:
     def _explored(
         self, name: PhaseName, knob: Knob, centre: float, by: str, look: Callable[[float], Candidate]
     ) -> _Explored:
-        """Return the best point around a centre, the grid being extended where that lies at its edge."""
+        """Return the best point around a centre, the grid being extended where that lies at its edge.
+
+        Of equal points it is the one nearest to the centre; where all diverged, the lowest, so that lower ones follow.
+        """
         phase, half = self.phases[name], self.phases[name].points // 2
         points = knob.allowed([centre + k * phase.spacing for k in range(-half, half + 1)])
         for extension in range(EXTENSIONS + 1):
             tried = {point: look(point) for point in points}
-            best = min(tried, key=lambda point: self.by[by].rank(tried[point].scores[by]))
+            ranks = {point: self.by[by].rank(each.scores[by]) for point, each in tried.items()}
+            best = min(ranks, key=lambda point: (ranks[point], abs(point - centre) * (ranks[point][0] < inf)))
             side = (best == points[-1]) - (best == points[0])
             beyond = knob.allowed([best + side * k * phase.spacing for k in range(1, phase.adds + 1)]) if side else []
             if not beyond or extension == EXTENSIONS:

@@ -21,7 +21,7 @@ import numpy as np
 
 from chapter6.intervals import Array
 from chapter6.metrics import Metric, Split, Transform, metric_of, recorded_key
-from chapter6.registry import Index, StudyError
+from chapter6.registry import Count, Index, StudyError
 
 Summary = Literal["last", "first", "mean", "median", "minimum", "maximum", "total", "total_variation", "sign_changes"]
 
@@ -35,12 +35,16 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A level that a metric reaches: at least (accuracy) or at most (loss) so much."""
+    """A level that a metric reaches: at least (accuracy) or at most (loss) so much.
+
+    It is smoothed over ``window`` readings.
+    """
 
     metric: str
     split: Split | None = None
     at_least: float | None = None
     at_most: float | None = None
+    window: Count = 1
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
@@ -57,8 +61,16 @@ class Target:
 
     def first_step(self, curve: Curve) -> float:
         """First step at which the target is reached, infinity where it never is."""
-        steps = curve.steps[self.reached(curve.readings)]
+        smooth = self.smoothed(curve)
+        steps = smooth.steps[self.reached(smooth.readings)]
         return float(steps[0]) if steps.size else math.inf
+
+    def smoothed(self, curve: Curve) -> Curve:
+        """Means over the window, each at its last step; a curve that is shorter has one."""
+        width = min(self.window, curve.steps.size)
+        if width <= 1:
+            return curve
+        return Curve(curve.steps[width - 1 :], np.convolve(curve.readings, np.full(width, 1 / width), "valid"))
 
     @property
     def quantity(self) -> Quantity:

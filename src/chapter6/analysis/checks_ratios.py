@@ -15,7 +15,7 @@ from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.metrics import Split
 from chapter6.quantities import Quantity, Target
 from chapter6.records import Outcome, Range
-from chapter6.registry import Positive, plain
+from chapter6.registry import Count, Positive, plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,8 @@ class LayerRatio(Check, key="layer_ratio"):
 class TimeToTarget(Check, key="time_to_target"):
     """One variant reaches a level of a metric sooner than another: the ratio of steps, paired, on the log scale.
 
-    ``margin`` is a factor (1 by default; 2: in less than half the steps). A run that never gets there is
+    ``margin`` is a factor (1 by default; 2: in less than half the steps). The metric is smoothed over
+    ``window`` readings. A run that never gets there is
     censored and gives a bound only (`intervals.censored_ratio`). On ``best/accuracy`` of a search, steps are
     trials.
     """
@@ -91,6 +92,7 @@ class TimeToTarget(Check, key="time_to_target"):
     split: Split | None = None
     at_least: float | None = None
     at_most: float | None = None
+    window: Count = 1
     margin: Positive = 1.0
     each: tuple[str, ...] = ()
 
@@ -101,7 +103,9 @@ class TimeToTarget(Check, key="time_to_target"):
     @property
     def target(self) -> Target:
         """The level to reach."""
-        return Target(metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most)
+        return Target(
+            metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most, window=self.window
+        )
 
     def metrics_named(self) -> set[tuple[str, str]]:
         return self.target.quantity.recorded

@@ -176,16 +176,17 @@ class Spread(Measured, Compared, Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Reach(Compared, Check):
-    """One group learns up to a higher (or down to a lower) setting of a numeric axis than another group.
+    """One group learns up to a higher (or down to a lower) setting of a numeric axis than another, or at more settings.
 
     Each side is a group of variants, one a setting. A replicate's number is the largest (or smallest)
     setting at which the target is reached at the end; where it is reached at none, the setting at the other
-    end of the axis, which favours the other group. By default the two are compared as a ratio.
+    end of the axis, which favours the other group. With ``end: none`` it is the number of settings at which it is
+    reached. By default the two are compared as a ratio.
     """
 
     along: str
     learned: Target
-    end: Literal["largest", "smallest"] = "largest"
+    end: Literal["largest", "smallest", "none"] = "largest"
     scale: Literal["difference", "ratio"] = "ratio"
 
     def metrics_named(self) -> set[tuple[str, str]]:
@@ -203,6 +204,8 @@ class Reach(Compared, Check):
         rows = across(numbers.values, side)
         if not rows:
             return {}
+        if self.end == "none":
+            return {replicate: float(self.learned.reached(row).sum()) for replicate, row in rows.items()}
         levels = np.array([numbers.data.numeric_level(variant, self.along) for variant in side])
         best, worst = (max, min) if self.end == "largest" else (min, max)
         return {

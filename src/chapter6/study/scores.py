@@ -59,11 +59,9 @@ class Judged:
             return None
         if self.level is None:
             return (summarized(self.summary, curve),)
-        width = min(self.window, curve.steps.size)
-        smooth = np.convolve(curve.readings, np.full(width, 1 / width), "valid")
-        target = Target(metric=self.metric, at_least=self.at_least, at_most=self.at_most)
-        first = target.first_step(Curve(curve.steps[width - 1 :], smooth))
-        return (min(first, updates + 1.0), abs(float(smooth[-1]) - self.level) if first == inf else 0.0)
+        target = Target(metric=self.metric, at_least=self.at_least, at_most=self.at_most, window=self.window)
+        first, last = target.first_step(curve), float(target.smoothed(curve).readings[-1])
+        return (min(first, updates + 1.0), abs(last - self.level) if first == inf else 0.0)
 
     def middle(self, scores: Sequence[Score]) -> float | None:
         """Return the median over seeds; None where that is of one that diverged."""

@@ -152,7 +152,8 @@ def quantity_words(quantity: Quantity) -> str:
 def target_words(target: Target) -> str:
     """Return what is reached, such as "test accuracy reaches 0.9"."""
     split = split_of(target.metric, target.split)
-    return f"{split} {metric_words(target.metric)} reaches {target.level:g}"
+    smoothed = f", smoothed over {target.window} readings," if target.window > 1 else ""
+    return f"{split} {metric_words(target.metric)}{smoothed} reaches {target.level:g}"
 
 
 def metric_words(metric: str, split: str = "test") -> str:
@@ -217,6 +218,8 @@ def _spread(_: English, quantity: Quantity, details: Details) -> str:
 
 def _reach(_: English, __: Quantity, details: Details) -> str:
     learned = target_words(build(Target, details["target"]))
+    if details["end"] == "none":
+        return f"number of settings of {parameter_name(details['along'])} at which {learned}"
     return f"{details['end']} {parameter_name(details['along'])} at which {learned}"
 
 

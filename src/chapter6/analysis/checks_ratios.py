@@ -80,10 +80,9 @@ class LayerRatio(Check, key="layer_ratio"):
 class TimeToTarget(Check, key="time_to_target"):
     """One variant reaches a level of a metric sooner than another: the ratio of steps, paired, on the log scale.
 
-    ``margin`` is a factor (1 by default; 2: in less than half the steps). The metric is smoothed over
-    ``window`` readings. A run that never gets there is
-    censored and gives a bound only (`intervals.censored_ratio`). On ``best/accuracy`` of a search, steps are
-    trials.
+    ``margin`` is a factor (1 by default; 2: in less than half the steps). The metric is smoothed over ``window``
+    readings. A run that never gets there is censored and gives a bound only (`intervals.censored_ratio`). On
+    ``best/accuracy`` of a search, steps are trials.
     """
 
     metric: str

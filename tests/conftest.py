@@ -2,5 +2,11 @@
 
 import os
 
+from hypothesis import settings
+
 for name in ("MLFLOW_TRACKING_URI", "CHAPTER6_LIVE"):
     os.environ.pop(name, None)
+
+# A time says nothing on a machine that does other things besides.
+settings.register_profile("untimed")
+settings.load_profile("untimed")

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.registry import StudyError
@@ -200,7 +200,6 @@ values = st.recursive(
 trees = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
 
 
-@settings(deadline=None)
 @given(trees, trees)
 def test_what_was_laid_over_shows_everywhere(base, change):
     merged = flatten(merge(base, change))
@@ -208,7 +207,6 @@ def test_what_was_laid_over_shows_everywhere(base, change):
     assert merge(merge(base, change), change) == merge(base, change)
 
 
-@settings(deadline=None)
 @given(trees)
 def test_merging_with_nothing_changes_nothing(base):
     assert merge(base, {}) == base

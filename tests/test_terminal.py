@@ -6,13 +6,12 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.terminal import LogLines, say, shown
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_nothing_is_left_that_moves_the_cursor_or_turns_the_writing(text):
     left = shown(text)
@@ -28,7 +27,6 @@ def test_words_of_any_language_stay(text):
     assert shown(text) == shown(text, "utf-8") == text
 
 
-@settings(deadline=None)
 @given(st.text(), st.sampled_from(["ascii", "euc_jp", "latin-1", "utf-8", "cp1252"]))
 def test_every_encoding_takes_what_is_shown(text, encoding):
     assert shown(text, encoding).encode(encoding).decode(encoding) == shown(text, encoding)

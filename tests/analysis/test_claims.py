@@ -173,7 +173,7 @@ def rejected(p_values, alpha):
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SAMPLES)
 def test_a_family_gets_the_verdicts_of_holm_s_procedure_over_p_values(samples):
     beyond, short = (rejected(of, 0.025) for of in zip(*(p_values(*sample) for sample in samples), strict=True))
@@ -189,7 +189,7 @@ def test_what_stays_undecided_is_told_at_the_step_on_its_own_side(sign):
     assert [part.interval.confidence for part in parts] == [0.975, 0.95]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SAMPLES, st.integers(1, 6))
 def test_the_deciding_part_has_the_verdict_of_the_count(samples, needed):
     needed = min(needed, len(samples))

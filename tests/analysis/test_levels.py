@@ -35,7 +35,7 @@ def verdict_of(levels):
     return next(verdict for verdict in Verdict if levels.gives(verdict))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SAMPLES, st.sampled_from(RANGES), st.sampled_from(["identity", "log", "logit"]))
 def test_levels_give_the_verdict_of_the_interval(values, claimed, transform):
     comparison = Comparison(sample=Sample(values, transform=transform), claimed=claimed)
@@ -53,7 +53,7 @@ def test_a_level_is_the_p_value_of_a_two_sided_t_test(least):
 TIMES = st.lists(st.sampled_from([1.0, 2.0, 5.0, 9.0, np.inf]), min_size=3, max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TIMES, TIMES, st.sampled_from([Range(most=0.9), Range(least=1.2)]))
 def test_censored_times_bound_the_levels_as_they_bound_the_interval(a, b, claimed):
     sides = (np.array(side[:3]) for side in (a, b))
@@ -61,7 +61,7 @@ def test_censored_times_bound_the_levels_as_they_bound_the_interval(a, b, claime
     assert verdict_of(comparison.levels()) == comparison.part().verdict
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_that_of_statsmodels(levels):
     assert holm(np.array(levels)) == pytest.approx(multipletests(levels, method="holm")[1])
@@ -74,7 +74,7 @@ FAMILIES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FAMILIES, st.integers(1, 5))
 def test_parts_that_are_counted_come_to_the_verdict_of_their_levels(samples, needed):
     asked = [Comparison(sample=Sample(np.array(values)), claimed=Range(least=least)) for values, least in samples]

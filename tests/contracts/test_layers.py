@@ -113,7 +113,7 @@ def test_the_output_has_the_declared_shape_and_the_networks_type(layer, shape, d
 
 
 @every_case
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(2, 6))
 def test_the_gradients_equal_the_central_differences(layer, shape, seed, batch):
     layer = bending_gently(layer)

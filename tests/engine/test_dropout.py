@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chapter6.engine.masking import Dropout, Mask, draw_kept
@@ -27,7 +27,6 @@ def on_and_off(form, ratio, shape, seed=0):
 
 
 @textbook_forms
-@settings(deadline=None)
 @given(ratios, st.integers(0, 10**6))
 def test_both_modes_and_the_gradient_equal_the_textbooks(form, ratio, seed):
     rng = np.random.default_rng(1)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.engine.examples import Batches, Examples, draw_indices
@@ -60,7 +60,6 @@ def test_pixels_span_zero_to_one():
     assert (images[0, 0], images[255, 0]) == (0, 1)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40))
 def test_chunks_put_together_are_the_whole(count, size):
     examples = pictures(count)
@@ -79,7 +78,6 @@ def test_the_first_examples_are_a_view_and_keep_the_scale():
     assert len(examples.first(99)) == len(examples.first(None)) == 10
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.floats(0, 1))
 def test_a_split_holds_out_its_share_and_keeps_the_order_of_both_parts(count, share):
     examples = pictures(count)
@@ -116,7 +114,6 @@ def test_the_held_out_examples_are_those_that_the_published_results_used():
 
 
 @pytest.mark.parametrize("sampling", ["replacement", "epochs"])
-@settings(deadline=None)
 @given(st.integers(5, 40), st.integers(1, 5), st.integers(1, 30), st.integers(0, 30))
 def test_a_shorter_run_draws_the_beginning_of_a_longer_ones(sampling, examples, batch_size, steps, more):
     shorter, longer = (draw(examples, count, batch_size, sampling) for count in (steps, steps + more))
@@ -124,7 +121,6 @@ def test_a_shorter_run_draws_the_beginning_of_a_longer_ones(sampling, examples, 
     np.testing.assert_array_equal(shorter, longer[:steps])
 
 
-@settings(deadline=None)
 @given(st.integers(5, 40), st.integers(1, 5))
 def test_epochs_visit_no_example_twice_and_drop_only_the_incomplete_batch(examples, batch_size):
     per_epoch = examples // batch_size

@@ -2,7 +2,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -24,7 +24,6 @@ def cross_entropy(logits):
     return SoftmaxCrossEntropy().bind(*logits.shape, logits.dtype)
 
 
-@settings(deadline=None)
 @given(logits_and_labels(reach=20))
 def test_cross_entropy_and_its_gradient_equal_the_textbooks(case):
     logits, labels = case
@@ -33,7 +32,6 @@ def test_cross_entropy_and_its_gradient_equal_the_textbooks(case):
     np.testing.assert_allclose(gradient, textbook.cross_entropy_slope(logits, labels), rtol=1e-12, atol=1e-16)
 
 
-@settings(deadline=None)
 @given(logits_and_labels(reach=1e4))
 def test_extreme_logits_give_a_finite_loss_and_a_gradient_that_sums_to_zero(case):
     for dtype in (np.float32, np.float64):
@@ -53,7 +51,6 @@ def exact_log_softmax(row):
         return [float(logit - total) for logit in exact]
 
 
-@settings(deadline=None)
 @given(logits_and_labels(reach=1e4))
 @example((np.array([[1e4, -1e4, 0.0], [-1e4, 9999.5, 1e4]]), np.array([1, 1])))
 @example((np.array([[1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]]), np.array([0, 2])))
@@ -104,7 +101,6 @@ def test_equal_logits_cost_the_logarithm_of_the_classes(dtype):
     assert cross_entropy(logits).value(logits, np.arange(4)) == pytest.approx(np.log(10), rel=1e-6)
 
 
-@settings(deadline=None)
 @given(logits_and_labels(reach=20), st.floats(-100, 100))
 def test_shifting_a_row_changes_nothing(case, shift):
     logits, labels = case

@@ -70,14 +70,14 @@ def assert_gradient_is_exact(problem, atol=1e-8):
 
 
 @every_activation
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), small, widths, small, small)
 def test_the_gradient_of_the_whole_network_is_exact(activation, seed, inputs, hidden, outputs, batch):
     assert_gradient_is_exact(random_problem(seed, inputs, hidden, outputs, batch, activation))
 
 
 @pytest.mark.parametrize("penalty", Penalty.members)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), small, widths, small, small)
 def test_the_gradient_with_a_penalty_is_exact(penalty, seed, inputs, hidden, outputs, batch):
     strong = {"kind": penalty, "strength": 0.1}
@@ -85,7 +85,7 @@ def test_the_gradient_with_a_penalty_is_exact(penalty, seed, inputs, hidden, out
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), small, widths, small, st.integers(3, 6))
 def test_the_gradient_through_batch_normalization_is_exact(placement, seed, inputs, hidden, outputs, batch):
     """Of tanh, which has no kink; the running averages that each pass moves play no part in training."""
@@ -95,13 +95,13 @@ def test_the_gradient_through_batch_normalization_is_exact(placement, seed, inpu
 
 
 @every_activation
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), small, widths, small)
 def test_the_gradient_without_an_output_layer_is_exact(activation, seed, inputs, hidden, batch):
     assert_gradient_is_exact(random_problem(seed, inputs, hidden, 0, batch, activation))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), small, widths, small, small)
 def test_permuting_a_batch_changes_neither_loss_nor_gradient(seed, inputs, hidden, outputs, batch):
     problem = random_problem(seed, inputs, hidden, outputs, batch, "relu")
@@ -197,7 +197,6 @@ perceptrons = st.builds(
 shapes = st.sampled_from([(12,), (1, 28, 28), (3, 4)])
 
 
-@settings(deadline=None)
 @given(perceptrons, shapes, st.sampled_from(["before", "after"]))
 def test_the_short_form_of_its_layers_is_the_perceptron(perceptron, shape, placement):
     """The placement counts only where there is something to place."""
@@ -206,7 +205,6 @@ def test_the_short_form_of_its_layers_is_the_perceptron(perceptron, shape, place
     assert Perceptron.of(perceptron.layers(shape), shape) == perceptron
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([Dense(3), Dense(4, Zeros()), ReLU(), Tanh(), Flatten(), Dropout()]), max_size=6), shapes
 )
@@ -234,7 +232,6 @@ def test_layers_without_a_short_form_have_none(layers):
     assert Perceptron.of(layers, (12,)) is None
 
 
-@settings(deadline=None)
 @given(perceptrons, shapes)
 def test_the_shapes_of_a_perceptron_follow_its_widths(perceptron, shape):
     design = Architecture(perceptron.layers(shape), shape)

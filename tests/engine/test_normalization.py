@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chapter6.engine.normalization import BatchNormalization
@@ -199,7 +199,6 @@ def forward_and_backward(x, upstream, gain=1.0, shift=0.0, epsilon=10e-7):
     return output, below, *slopes, layer.running_mean, layer.running_variance
 
 
-@settings(deadline=None)
 @given(batches(), st.floats(0.1, 10), st.sampled_from([-1, 1]))
 def test_scaled_and_shifted_inputs_give_the_same_output_up_to_the_sign(case, size, sign):
     """Exactly so where epsilon is scaled as a variance is; gradients shrink by the scale, averages follow it."""
@@ -213,7 +212,6 @@ def test_scaled_and_shifted_inputs_give_the_same_output_up_to_the_sign(case, siz
         np.testing.assert_allclose(actual, wanted, rtol=1e-8, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(batches())
 def test_gain_and_shift_scale_and_shift_the_output(case):
     x, upstream, gain, shift = case
@@ -223,7 +221,6 @@ def test_gain_and_shift_scale_and_shift_the_output(case):
         np.testing.assert_allclose(actual, wanted, rtol=1e-9, atol=1e-11)
 
 
-@settings(deadline=None)
 @given(batches(), st.integers(0, 1000))
 def test_permuted_rows_give_permuted_outputs_and_the_same_averages(case, seed):
     x, upstream, *_ = case

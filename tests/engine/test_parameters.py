@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.engine.initializers import He
@@ -21,7 +21,6 @@ def slot_lists(draw):
     return [Slot(f"slot-{number}", *kind) for number, kind in enumerate(kinds)]
 
 
-@settings(deadline=None)
 @given(slot_lists())
 def test_weights_come_first_and_nothing_is_lost(slots):
     parameters = Parameters(slots, np.float32)
@@ -33,7 +32,6 @@ def test_weights_come_first_and_nothing_is_lost(slots):
     assert parameters.decayed == sum(slot.size for slot in slots if slot.decays)
 
 
-@settings(deadline=None)
 @given(slot_lists())
 def test_views_tile_the_buffers_in_order(slots):
     parameters = Parameters(slots, np.float64)

@@ -70,7 +70,7 @@ def random_case(seed, inputs, hidden, outputs, batch, parts):
 
 
 @every_combination
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10**6), small, widths, small, st.integers(2, 6))
 def test_the_gradient_is_exact(placement, dropout, activation, seed, inputs, hidden, outputs, batch):
     parts = layers(placement, dropout, activation)
@@ -87,7 +87,7 @@ def test_the_gradient_is_exact(placement, dropout, activation, seed, inputs, hid
 
 @every_placement
 @every_activation
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), small, widths, small, small)
 def test_permuting_a_batch_permutes_outputs_and_changes_nothing_else(
     placement, activation, seed, inputs, hidden, outputs, batch

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.engine.activations import ReLU, Sigmoid, Tanh
@@ -88,7 +88,6 @@ def runs(draw):
     return run(data=data, network=network, stages=several, penalties=draw(penalties), record=draw(records))
 
 
-@settings(deadline=None)
 @given(runs())
 def test_a_run_survives_its_way_through_json(value):
     data = json.loads(json.dumps(plain(value)))
@@ -99,13 +98,11 @@ def test_a_run_survives_its_way_through_json(value):
     assert hash(again) == hash(value)
 
 
-@settings(deadline=None)
 @given(runs(), runs())
 def test_equal_runs_are_those_of_equal_texts(one, other):
     assert (one == other) == (canonical(one) == canonical(other))
 
 
-@settings(deadline=None)
 @given(runs())
 def test_every_setting_may_be_set_to_what_it_is(value):
     for key, setting in value.settings.items():
@@ -247,7 +244,6 @@ def test_a_share_that_holds_out_nobody_is_refused():
 # --- Budgets and schedules ---------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(runs(), st.integers(300, 600), st.one_of(st.none(), counts), st.one_of(st.none(), st.integers(100, 600)))
 def test_a_run_within_a_budget_has_numbers_only_and_is_within_it_already(value, images, most_steps, most_examples):
     if isinstance(value.data, Images) and (value.data.examples or 0) > images:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.registry import StudyError
@@ -15,13 +15,11 @@ def test_a_linear_dimension_is_uniform_in_the_value():
     assert Dimension(-1, 3, "linear").value(0.25) == pytest.approx(0)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.sampled_from(["log", "linear"]))
 def test_values_stay_within_the_range(position, scale):
     assert 0.001 * (1 - 1e-12) <= Dimension(0.001, 10, scale).value(position) <= 10 * (1 + 1e-12)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.sampled_from(["log", "linear"]))
 def test_a_whole_number_is_rounded_to_one_within_the_range(position, scale):
     value = Dimension(8, 64, scale, whole=True).value(position)
@@ -36,7 +34,6 @@ def test_values_carry_the_names_in_their_order():
     assert space.values(np.array([0.5, 0.5])) == pytest.approx({"b.c": 2, "a": 10})
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["log", "linear"]))
 def test_a_space_holds_its_own_points_whatever_was_rounded(one, other, scale):
     space = Space({"a": Dimension(1e-6, 0.01, scale), "b": Dimension(0.3, 0.9, scale)})

@@ -14,10 +14,11 @@ def test_a_variant_s_name_is_made_of_its_parts(experiment):
     found = [variant.described(variant.run.settings) for variant in experiment.variants.values()]
     assert [described.name for described in found] == list(experiment.variants)
     tuned = {each.name: tuning.of.name for tuning in experiment.tunings.values() for each in tuning.tuned.values()}
+    track = {each.name: f"-{name}" for tuning in experiment.tunings.values() for name, each in tuning.tuned.items()}
     for described in found:
         parts = [level.key for level in (described.listed, *described.levels) if level]
         variant = experiment.variants[described.name]
-        assert described.name == ("_".join(parts) or "only") + "-tuned" * bool(described.of)
+        assert described.name == ("_".join(parts) or "only") + track.get(described.name, "")
         assert described.levels == variant.levels
         assert described.of == tuned.get(described.name, "")
         assert described.settings == {**variant.run.settings, **variant.searched}

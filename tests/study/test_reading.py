@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chapter6.registry import StudyError
@@ -170,14 +170,12 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-@settings(deadline=None)
 @given(DATA)
 def test_what_is_dumped_is_read_back_or_refused(data):
     """PyYAML quotes what it would read otherwise itself; what only we take otherwise, we refuse."""
     assert _read(yaml.dump(data, Dumper=_Plain)) in (data, "refused")
 
 
-@settings(deadline=None)
 @given(DATA)
 def test_it_reads_the_same_with_the_parser_in_python(data):
     text = yaml.dump(data, Dumper=_Plain)
@@ -194,7 +192,6 @@ def _read(text):
         return "refused"
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789.:_-+eExob \n[]{}&*!<#'\"|>%yt", max_size=30))
 def test_any_text_is_read_or_refused_in_one_line(text):
     message = "here: "

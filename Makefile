@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 ONLY ?=
+SEED ?=
 DB ?= mlflow.db
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -14,7 +15,7 @@ SNAKEMAKE = snakemake --cores $(CORES) $(shell test -t 2 && echo --logger rich)
 only = $(if $(ONLY),only=$(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help study quick test test-reference lint ui clean lock config-docs calibrate bench bench-peers bench-scale executors cluster-test
+.PHONY: help study quick replicate test test-reference lint ui clean lock config-docs calibrate bench bench-peers bench-scale executors cluster-test
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +37,12 @@ quick: $(READY) ## the whole study at 2 replicates and reduced budgets, in resul
 	@chapter6 plan --preset quick --cores $(CORES) $(if $(ONLY),--only $(ONLY))
 	@$(SNAKEMAKE) --config preset=quick $(only) || { chapter6 locate --preset quick; exit 1; }
 	@chapter6 locate --preset quick
+
+replicate: $(READY) ## the whole study again with SEED=n, in results-seed-n/, and which verdicts that changed
+	@[ -n "$(SEED)" ] || { echo "make replicate: which seed? SEED=7, a whole number"; exit 2; }
+	@chapter6 plan --preset seed-$(SEED) --cores $(CORES) $(if $(ONLY),--only $(ONLY))
+	@$(SNAKEMAKE) --config preset=seed-$(SEED) $(only) || { chapter6 locate --preset seed-$(SEED); exit 1; }
+	@chapter6 replicated --preset seed-$(SEED) $(if $(ONLY),--only $(ONLY))
 
 test: $(READY) ## run the tests
 	pytest -n $(CORES) --dist worksteal

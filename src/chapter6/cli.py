@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "say how many jobs, how long and how much disk",
     "locate": "say where the page is and how to open the MLflow UI",
     "export": "pack a finished study into one archive",
+    "replicated": "say which verdicts a fresh study (--preset seed-N) changed",
     "verify": "check an archive, or two and compare them",
     "fetch": "fetch the data set, check it and store it as arrays",
     "train": "train replicates of one or several variants",

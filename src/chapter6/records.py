@@ -128,7 +128,7 @@ class Question:
 class PartRecord(Question):
     """A comparison with its interval and verdict; `least` and `most` bound what is claimed of the number.
 
-    `bound` is set where censored times bound the estimate only. An `exception` counts as contradicted whatever its
+    `bound` is set where censored times bound the estimate only, `settled` where how runs ended decided and not the
     interval. `decides_at` is about how many replicates would decide what is undecided.
     """
 
@@ -143,7 +143,7 @@ class PartRecord(Question):
     least: float | None = None
     most: float | None = None
     closed: bool = False
-    exception: bool = False
+    settled: Verdict | None = None
     decides_at: int | None = None
 
     @property

@@ -207,8 +207,8 @@ def test_neither_learned_is_an_outcome_of_its_own():
     learned = {"metric": "accuracy", "at_least": 0.2}
     fields = {"metric": "accuracy", "lower": None, "higher": "adam"}
     [part] = ordering(**fields, learned=learned).evaluate(made)
-    assert (part.verdict, outcomes(part)) == ("supported", [NEITHER])
-    [part] = ordering(**fields, learned=learned, neither_learned="exception").evaluate(made)
+    assert (part.verdict, part.decides_at, outcomes(part)) == ("undecided", None, [NEITHER])
+    [part] = ordering(**fields, learned=learned, neither_learned="contradicted").evaluate(made)
     assert (part.verdict, outcomes(part)) == ("contradicted", [NEITHER])
     one = tables(("test", "accuracy", {**runs, "adam": [0.11, 0.12, 0.21]}))
     [part] = ordering(**fields, learned=learned).evaluate(one)

@@ -25,7 +25,7 @@ CHAPTER = {claim.id: claim for experiment in STUDY.experiments.values() for clai
 PART_KEYS = {
     *("kind", "quantity", "details", "subject", "rival", "where", "strategy", "scale", "unit", "margin", "variants"),
     *("track", "outcomes", "verdict", "estimate", "low", "high", "bound", "confidence", "correction", "replicates"),
-    *("least", "most", "closed", "exception", "decides_at"),
+    *("least", "most", "closed", "settled", "decides_at"),
 }
 RESULT_KEYS = {
     *("id", "experiment", "whose", "margin_by", "verdict", "estimate", "low", "high", "replicates"),

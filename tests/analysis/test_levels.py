@@ -159,6 +159,7 @@ def test_a_reversal_has_the_levels_of_its_weaker_side():
     assert record.error_level == pytest.approx(max(4 * min(here, there), 3 * max(here, there)))
 
 
-def test_an_exception_contradicts_for_certain():
-    comparison = Comparison(sample=Sample(np.array([1.0, 2.0])), claimed=Range(least=0), exception=True)
-    assert comparison.levels() == Levels(1, 0)
+@pytest.mark.parametrize(("settled", "levels"), [(Verdict.CONTRADICTED, (1, 0)), (Verdict.UNDECIDED, (1, 1))])
+def test_what_how_runs_ended_has_settled_is_certain(settled, levels):
+    comparison = Comparison(sample=Sample(np.array([1.0, 2.0])), claimed=Range(least=0), settled=settled)
+    assert comparison.levels() == Levels(*levels)

@@ -12,6 +12,7 @@ from chapter6.analysis.comparisons import Comparison, Numbers
 from chapter6.analysis.runs import Readings
 from chapter6.analysis.samples import Sample
 from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.intervals import Verdict
 from chapter6.metrics import Transform
 from chapter6.quantities import Target
 from chapter6.records import Outcome, Range
@@ -24,12 +25,12 @@ class Ordering(Measured, Compared, Check):
 
     One part for each pair; with ``each``, for each pair of one setting of those axes. A metric such as
     ``activation_mean/layer-*`` gives one part a layer. Where neither side reaches ``learned`` in any
-    replicate, the outcome says so, and with ``neither_learned: exception`` the part does not hold.
+    replicate, the part is undecided, whatever their numbers, or with ``neither_learned: contradicted`` does not hold.
     """
 
     each: tuple[str, ...] = ()
     learned: Target | None = None
-    neither_learned: Literal["judged", "exception"] = "judged"
+    neither_learned: Literal["undecided", "contradicted"] = "undecided"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +56,7 @@ class Ordering(Measured, Compared, Check):
         if not self.learned or not seen.size or self.learned.reached(seen).any():
             return comparison
         outcomes = (*comparison.outcomes, Outcome("neither_learned"))
-        return replace(comparison, outcomes=outcomes, exception=self.neither_learned == "exception")
+        return replace(comparison, outcomes=outcomes, settled=Verdict(self.neither_learned))
 
 
 @dataclass(frozen=True, kw_only=True)

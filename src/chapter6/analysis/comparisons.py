@@ -50,13 +50,13 @@ class Demand:
 class Comparison(Question):
     """A question with the number over replicates that answers it, and the range in which that should lie.
 
-    `diverged` counts the runs behind it that did. An `exception` counts as contradicted whatever its interval.
+    `diverged` counts the runs behind it that did. How runs ended may have `settled` the verdict, whatever the interval.
     """
 
     sample: Sample
     claimed: Range
     diverged: int = 0
-    exception: bool = False
+    settled: Verdict | None = None
 
     def part(self, confidence: float = CONFIDENCE, correction: Correction = "none") -> Part:
         """The verdict at a confidence; a number that cannot be had is undecided, and the outcomes say why."""
@@ -66,13 +66,16 @@ class Comparison(Question):
         except ValueError as error:
             interval = Interval(math.nan, math.nan, math.nan, confidence, 0)
             found = (Outcome("problem", problem=str(error)),)
-        verdict = Verdict.CONTRADICTED if self.exception else self.claimed.judge(interval)
+        verdict = self.settled or self.claimed.judge(interval)
         return Part(replace(self, outcomes=(*self.outcomes, *found)), interval, verdict, correction)
 
     def levels(self, fresh: Fresh | None = None) -> Levels:
         """Error levels of the verdicts, of these replicates or of every fresh study."""
         found = self.sample.levels(self.claimed, fresh)
-        return Levels(np.ones_like(found.supported), np.zeros_like(found.contradicted)) if self.exception else found
+        if self.settled is None:
+            return found
+        sure = (Verdict.SUPPORTED, Verdict.CONTRADICTED)
+        return Levels(*(np.full_like(found.supported, self.settled is not verdict) for verdict in sure))
 
     def _undefined(self, interval: Interval) -> tuple[Outcome, ...]:
         """That there is no mean, where that is because a run that diverged counts as infinite."""
@@ -93,7 +96,8 @@ class Part:
     @property
     def decides_at(self) -> int | None:
         """About how many replicates would decide what is undecided."""
-        if self.verdict is not Verdict.UNDECIDED or not math.isfinite(self.interval.estimate):
+        open_ = self.verdict is Verdict.UNDECIDED and self.comparison.settled is None
+        if not (open_ and math.isfinite(self.interval.estimate)):
             return None
         return replicates_to_decide(self.interval, self.comparison.claimed.nearest(self.interval))
 
@@ -122,7 +126,7 @@ class Part:
             least=finite(comparison.claimed.least),
             most=finite(comparison.claimed.most),
             closed=comparison.claimed.closed,
-            exception=comparison.exception,
+            settled=comparison.settled,
             decides_at=self.decides_at,
         )
 

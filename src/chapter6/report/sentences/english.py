@@ -326,7 +326,7 @@ class _Telling:
     def claim(self) -> str:
         """How the interval lies to what is claimed."""
         part, asked = self.part, self.asked
-        if part.exception:
+        if part.settled == Verdict.CONTRADICTED:
             return ", which counts as an exception"
         if not part.replicates:
             return ""

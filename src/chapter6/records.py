@@ -49,7 +49,9 @@ class Outcome:
     A ``problem`` is an error's message.
     """
 
-    what: Literal["no_data", "diverged", "undefined", "unreached", "neither_learned", "infinite", "problem"]
+    what: Literal[
+        "no_data", "diverged", "undefined", "unreached", "neither_learned", "not_converged", "infinite", "problem"
+    ]
     variant: str = ""
     count: int = 0
     of: int = 0
@@ -165,8 +167,9 @@ class Counted:
 class ClaimRecord:
     """A reading of a claim with its verdict; the numbers on top are those of the `leading` part, which decides.
 
-    `whose` says whether it is the source's reading, a reader's or ours; `margin_by` who chose the margin. Parts are
-    counted in `groups`, in their order, and every group has to hold. `error_level` is the smallest one at which what is
+    `whose` says whether it is the source's reading, a reader's or ours; `margin_by` who chose the margin. What is
+    judged `at_convergence` is undecided where the training loss of runs behind it still falls. Parts are counted in
+    `groups`, in their order, and every group has to hold. `error_level` is the smallest one at which what is
     decided still stands, `study_level` the same by Holm's procedure over the study's decided headline verdicts, and
     `replication` the chance that a fresh study of the same size gives another verdict.
     """
@@ -175,6 +178,7 @@ class ClaimRecord:
     experiment: str
     whose: Source = "source"
     margin_by: Source = "ours"
+    at_convergence: bool = False
     verdict: Verdict
     estimate: float | None = None
     low: float | None = None

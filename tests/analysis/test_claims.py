@@ -28,7 +28,7 @@ PART_KEYS = {
     *("least", "most", "closed", "settled", "decides_at"),
 }
 RESULT_KEYS = {
-    *("id", "experiment", "whose", "margin_by", "verdict", "estimate", "low", "high", "replicates"),
+    *("id", "experiment", "whose", "margin_by", "at_convergence", "verdict", "estimate", "low", "high", "replicates"),
     *("leading", "parts", "groups", "preview", "error_level", "study_level", "replication"),
 }
 MADE = tables(

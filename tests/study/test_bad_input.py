@@ -122,6 +122,13 @@ BAD = {
         },
         ["parameter", "'optimizer.momentum' is 0"],
     ),
+    "convergence of what records no loss of its batches": (
+        {
+            "base": RUN | {"record": [{"measure": "evaluation"}]},
+            "claims": [{"id": "C99", "says": "", "at_convergence": True, "check": CHECK | {"split": "test"}}],
+        },
+        ["claim C99: at_convergence: 'slow' records no loss of its batches"],
+    ),
     "tuning one setting twice": (
         {"tuning": {"of": ["fast"], "strength": {"parameter": "learning_rate"}}},
         ["strength.parameter", "is tuned already"],

@@ -12,11 +12,12 @@ import numpy as np
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_settings import Reversal
 from chapter6.analysis.comparisons import Comparison, Group, deciding, judge_family
+from chapter6.analysis.convergence import unconverged
 from chapter6.analysis.levels import Levels, all_hold, holm, joined, some_hold, stacked
 from chapter6.analysis.runs import Tables
 from chapter6.analysis.samples import Fresh
 from chapter6.intervals import Verdict
-from chapter6.records import ClaimRecord, Counted, Source
+from chapter6.records import ClaimRecord, Counted, Outcome, Source
 from chapter6.registry import StudyError
 
 STUDIES = 1000  # fresh ones, drawn to tell how often the verdict is another
@@ -27,7 +28,8 @@ class Claim:
     """A statement and the checks that judge it.
 
     ``all_of``: every check must hold (each by its own ``needs``). ``any_of`` and ``share_of``: all parts of
-    all checks are one Holm family, of which one part, or ``at_least`` parts, must hold.
+    all checks are one Holm family, of which one part, or ``at_least`` parts, must hold. ``at_convergence``: a part
+    decides only where the training loss of all runs behind it has come to rest.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Claim:
     at_least: int | None = None
     whose: Source = "source"
     margin_by: Source = "ours"
+    at_convergence: bool = False
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -50,8 +53,20 @@ class Claim:
     def asked(self, tables: Tables) -> list[list[Comparison]]:
         """What each check compares; with blanks, so that as many parts can hold as must."""
         asked = [check.asked(tables) for check in self.checks]
+        if self.at_convergence:
+            asked = [self._at_convergence(own, tables) for own in asked]
         missing = (self.at_least or 1) - sum(map(len, asked))
         return [asked[0] + [self.checks[0].blank()] * missing, *asked[1:]]
+
+    def _at_convergence(self, asked: Sequence[Comparison], tables: Tables) -> list[Comparison]:
+        """The comparisons, undecided where a variant behind them has not converged."""
+        falling = set(unconverged(tables, {name for each in asked for name in each.variants}))
+        found = []
+        for each in asked:
+            told = tuple(Outcome("not_converged", name) for name in each.variants if name in falling)
+            settled = Verdict.UNDECIDED if told else each.settled
+            found.append(replace(each, outcomes=(*each.outcomes, *told), settled=settled))
+        return found
 
     def groups(self, asked: Sequence[Sequence[Comparison]]) -> list[Group]:
         """Parts that are counted together, each group with the number that must hold."""
@@ -83,6 +98,7 @@ def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = F
         experiment=experiment,
         whose=claim.whose,
         margin_by=claim.margin_by,
+        at_convergence=claim.at_convergence,
         **{name: getattr(records[leading], name) for name in ("verdict", "estimate", "low", "high", "replicates")},
         leading=leading,
         parts=records,

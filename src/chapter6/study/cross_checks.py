@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from chapter6.analysis.checks_base import Check
+from chapter6.analysis.convergence import LOSS
 from chapter6.registry import StudyError
 from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study.plan import Experiment, Variant
@@ -31,7 +32,7 @@ class _Known:
 def check_references(experiment: Experiment, others: Mapping[str, Experiment], place: str) -> None:
     """Refuse claims and figures that name variants, axes or metrics that will not exist."""
     own = _Known.of(experiment.variants)
-    for user, part, beside in _users(experiment):
+    for user, part, beside, converges in _users(experiment):
         for name in beside:
             if name not in others or name == experiment.id:
                 choices = shortened(sorted(set(others) - {experiment.id}))
@@ -42,6 +43,8 @@ def check_references(experiment: Experiment, others: Mapping[str, Experiment], p
             timed = {pair for each in (experiment, *(others[name] for name in beside)) for pair in _timed(each)}
             known = replace(known, recorded=known.recorded | timed)
         _check_part(part, known, f"{place}: {user}")
+        if converges:
+            _check_converging(part, known, f"{place}: {user}")
 
 
 def _check_part(part: Any, known: _Known, place: str) -> None:
@@ -63,13 +66,21 @@ def _check_part(part: Any, known: _Known, place: str) -> None:
             raise StudyError(f"{place}: {split} {metric!r} is not recorded; choose from {choices}")
 
 
-def _users(experiment: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """Yield every check and figure with the name that messages give it, and the experiments that it may name."""
+def _check_converging(check: Check, known: _Known, place: str) -> None:
+    """Refuse variants of which it would not be known whether they have converged."""
+    named = check.variants_named()
+    for name, variant in known.variants.items():
+        if any(fnmatchcase(name, pattern) for pattern in named) and LOSS not in _recorded(variant):
+            raise StudyError(f"{place}: at_convergence: {name!r} records no loss of its batches: give it batch_loss")
+
+
+def _users(experiment: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...], bool]]:
+    """Yield checks and figures: how messages name them, experiments that they may name, and whether at convergence."""
     for spec in experiment.spec.claims:
         for check in spec.claim.checks:
-            yield f"claim {spec.id}", check, spec.experiments
+            yield f"claim {spec.id}", check, spec.experiments, spec.at_convergence
     for name, figure in experiment.figures.items():
-        yield f"figure {name}", figure, ()
+        yield f"figure {name}", figure, (), False
 
 
 def _timed(experiment: Experiment) -> Iterator[tuple[str, str]]:

@@ -113,6 +113,7 @@ class ClaimSpec:
     says: str
     whose: Source = said("whose reading it is; the source's is the headline", default="source")
     margin_by: Source = said("who chose the margin", default="ours")
+    at_convergence: bool = said("undecided where the training loss of runs still falls at their end", default=False)
     experiments: tuple[Identifier, ...] = said("other experiments whose variants the checks name", default=())
     check: Check | None = None
     all_of: Checks | None = None
@@ -133,7 +134,8 @@ class ClaimSpec:
             "any_of" if self.any_of is not None else "share_of" if self.share_of is not None else "all_of"
         )
         checks = (self.check,) if self.check else self.all_of or self.any_of or self.share_of or ()
-        return Claim(self.id, self.says, checks, combine, self.at_least, self.whose, self.margin_by)
+        told = (self.at_least, self.whose, self.margin_by, self.at_convergence)
+        return Claim(self.id, self.says, checks, combine, *told)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ OUTCOMES = {
     "undefined": "{name} has no such number in {count} of {of} replicates",
     "unreached": "{name} did not reach it in {count} of {of}",
     "neither_learned": "neither learned",
+    "not_converged": "not converged: the training loss of {name} still falls",
     "infinite": "the {metric} of a run that diverged counts as infinite, and a mean over it is undefined",
     "problem": "{problem}",
 }

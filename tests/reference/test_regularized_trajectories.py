@@ -32,6 +32,7 @@ from reference.trajectories import (
     drawn_masks,
     every_initializer,
     every_rule,
+    flat,
 )
 
 SINGLE = 2e-4
@@ -164,13 +165,6 @@ def masks_of(streams, design):
     if not design["dropout"]:
         return [None] * UPDATES
     return drawn_masks(streams, LAYERS, (BATCH, WIDTH), design["dropout"][1], UPDATES)
-
-
-def flat(parameters):
-    """Return all weights, then biases, gains and shifts layer by layer, as the engine lays them out."""
-    names = [f"W{number}" for number in (1, 2, 3)]
-    names += [f"{part}{number}" for number in (1, 2, 3) for part in ("b", "gamma", "beta")]
-    return np.concatenate([parameters[name].ravel() for name in names if name in parameters])
 
 
 def hidden_biases(parts):

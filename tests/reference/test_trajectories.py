@@ -25,6 +25,7 @@ from reference.trajectories import (
     every_initializer,
     every_penalty,
     every_rule,
+    flat,
 )
 
 SINGLE = 2e-4
@@ -87,11 +88,6 @@ def textbook_trajectory(rule, initializer, activation, penalty):
     strength = (penalty, 0.01) if penalty else None
     steps = list(textbook.train(parameters, batches, activation, rule, RULES[rule], strength))
     return np.array([loss for loss, _ in steps]), np.array([flat(after) for _, after in steps])
-
-
-def flat(parameters):
-    """Return weights first, then biases, as the engine lays them out."""
-    return np.concatenate([parameters[name].ravel() for name in sorted(parameters)])
 
 
 def tolerance(dtype, initializer):

@@ -42,3 +42,11 @@ def drawn_masks(streams, layers, shape, ratio, passes):
         [(generator.random(shape, np.float32) >= ratio).astype(float) for generator in generators]
         for _ in range(passes)
     ]
+
+
+def flat(parameters):
+    """Return all weights, then biases, gains and shifts layer by layer, as the engine lays them out."""
+    numbers = range(1, 1 + sum(name.startswith("W") for name in parameters))
+    names = [f"W{number}" for number in numbers]
+    names += [f"{part}{number}" for number in numbers for part in ("b", "gamma", "beta")]
+    return np.concatenate([parameters[name].ravel() for name in names if name in parameters])

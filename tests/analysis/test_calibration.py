@@ -7,8 +7,11 @@ import pytest
 
 from chapter6.analysis import calibration
 from chapter6.analysis.calibration import CASES, FALSE, ON, TRUE, exceeds, page, simulate
-from chapter6.intervals import Verdict, bounds, decide, judge, one_sample
+from chapter6.analysis.levels import NOT_CENSORED, agreement, level_of
+from chapter6.analysis.samples import Sample
+from chapter6.intervals import Verdict, to_scale
 from chapter6.jobs import calibrate
+from chapter6.records import Range
 
 SIMULATIONS = 4000
 SYMMETRIC_PAIRS = [
@@ -33,15 +36,14 @@ def table() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method}-{case.distribution}")
-@pytest.mark.parametrize("direction", ["greater", "less"])
-def test_the_simulation_judges_as_the_study_does(case: calibration.Case, direction: str) -> None:
-    values = case.draw(np.random.default_rng(1), (20, 5))
-    margin = float(np.median(values))
-    _, low, high = bounds(values, 0.95, case.transform, case.count)
-    verdicts = [judge(one_sample(row, 0.95, case.transform, case.count), margin, direction) for row in values]
-    supported, contradicted = decide(low, high, margin, direction)
-    assert [verdict is Verdict.SUPPORTED for verdict in verdicts] == list(supported)
-    assert [verdict is Verdict.CONTRADICTED for verdict in verdicts] == list(contradicted)
+def test_the_simulation_judges_as_the_study_does(case: calibration.Case) -> None:
+    values = case.draw(np.random.default_rng(1), (20, 6))
+    claimed = Range(least=float(np.median(values)))
+    verdicts = [claimed.judge(Sample(row, transform=case.transform, count=case.count).interval(0.95)) for row in values]
+    scaled = to_scale(values, case.transform, case.count)
+    found = level_of(scaled, claimed, case.transform, NOT_CENSORED, agreement(6))
+    for verdict in Verdict:
+        assert [each is verdict for each in verdicts] == list(found.gives(verdict))
 
 
 def test_rates_of_every_case_and_scenario(table: pd.DataFrame) -> None:

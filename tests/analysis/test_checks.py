@@ -89,14 +89,17 @@ def test_one_replicate_decides_only_where_nothing_is_random():
     assert part.record().low == part.record().high == 0.125
 
 
-def test_replicates_that_all_agree_are_exact():
-    made = tables(("test", "accuracy", {"sgd": [0.1, 0.1], "adam": [0.1, 0.1]}))
-    assert verdicts(ordering(metric="accuracy"), made) == ["contradicted"]
-    assert verdicts(ordering(metric="accuracy", margin=-0.01), made) == ["supported"]
+@pytest.mark.parametrize(
+    ("replicates", "exact", "verdict"), [(5, False, "undecided"), (6, False, "contradicted"), (2, True, "contradicted")]
+)
+def test_replicates_that_all_agree_are_exact_only_where_nothing_is_random(replicates, exact, verdict):
+    """As in a sign test: half to the power of their number, on either side."""
+    made = tables(("test", "accuracy", {"sgd": [0.1] * replicates, "adam": [0.1] * replicates}))
+    assert verdicts(ordering(metric="accuracy", exact=exact), made) == [verdict]
 
 
 def test_several_names_make_all_pairs_and_the_weakest_decides():
-    made = tables(("batch", "loss", {"sgd": [2.0, 2.1, 2.0], "adam": [0.1, 0.2, 0.1], "momentum": [2.5, 2.6, 2.6]}))
+    made = tables(("batch", "loss", {"sgd": [2.0, 2.1, 2.0], "adam": [0.1, 0.21, 0.1], "momentum": [2.5, 2.6, 2.6]}))
     parts = ordering(lower=["adam", "momentum"]).evaluate(made)
     assert [part.verdict for part in parts] == ["supported", "contradicted"]
     assert deciding(parts).comparison.variants == ("momentum", "sgd")
@@ -131,7 +134,14 @@ def test_a_diverged_run_stays_in_the_comparison():
 INFINITE = ("infinite", "", 0, 0)
 NEITHER = ("neither_learned", "", 0, 0)
 LOST = tables(
-    ("batch", "loss", {"sgd": [{1: 2.0, 2: 1.9}, {1: 2.1, 2: 2.0}, {1: 2.2}], "adam": [{1: 1.0, 2: 1.0}] * 3}),
+    (
+        "batch",
+        "loss",
+        {
+            "sgd": [{1: 2.0, 2: 1.9}, {1: 2.1, 2: 2.0}, {1: 2.2}, *[{1: 2.1, 2: 2.0}] * 3],
+            "adam": [{1: 1.0, 2: 1.0}] * 6,
+        },
+    ),
     diverged=[("sgd", 2)],
     axes={"sgd": {"rate": 1}, "adam": {"rate": 0.1}},
 )
@@ -154,7 +164,7 @@ def test_a_mean_loss_with_a_diverged_run_is_undecided_for_that_reason(check):
     (part,) = Check.build({"metric": "loss", **check}).evaluate(LOST)
     assert part.verdict.value == "undecided"
     assert part.record().estimate is None
-    assert ("diverged", "sgd", 1, 3) in outcomes(part)
+    assert ("diverged", "sgd", 1, 6) in outcomes(part)
     assert outcomes(part)[-1] == INFINITE
 
 
@@ -202,7 +212,7 @@ def test_missing_data_is_undecided_and_named():
 
 
 def test_neither_learned_is_an_outcome_of_its_own():
-    runs = {"sgd": [0.10, 0.11, 0.12], "adam": [0.11, 0.12, 0.13]}
+    runs = {"sgd": [0.10, 0.11, 0.12], "adam": [0.11, 0.12, 0.131]}
     made = tables(("test", "accuracy", runs))
     learned = {"metric": "accuracy", "at_least": 0.2}
     fields = {"metric": "accuracy", "lower": None, "higher": "adam"}
@@ -256,7 +266,7 @@ def test_level_of_a_share_is_judged_by_its_log_odds(bound, verdict):
     [({"at_most": 1}, "supported"), ({"below": 1}, "contradicted"), ({"at_least": 1}, "supported")],
 )
 def test_level_without_variance_is_exact_and_its_end_belongs_to_at_least_and_at_most(bound, verdict):
-    made = tables(("train", "deaths", {"zeros": [1.0, 1.0, 1.0]}))
+    made = tables(("train", "deaths", {"zeros": [1.0] * 6}))
     assert verdicts(Check.build({"kind": "level", "metric": "deaths", "variants": "zeros", **bound}), made) == [verdict]
 
 
@@ -276,7 +286,7 @@ def test_equivalence_to_a_constant(values, margin, verdict):
 
 
 def test_equivalence_to_any_of_several():
-    runs = {"dropout": [0.80, 0.81, 0.82], "two": [0.75, 0.76, 0.78], "five": [0.801, 0.811, 0.821]}
+    runs = {"dropout": [0.80, 0.81, 0.82], "two": [0.75, 0.76, 0.78], "five": [0.801, 0.811, 0.8211]}
     spec = {
         "kind": "equivalence",
         "metric": "accuracy",
@@ -407,7 +417,7 @@ def test_a_check_that_does_not_fit_is_refused_when_it_is_built(spec, message):
 
 
 MIRROR = {"supported": "contradicted", "contradicted": "supported", "undecided": "undecided"}
-NUMBERS = st.lists(st.integers(-20, 20).map(lambda n: n / 8), min_size=3, max_size=3)
+NUMBERS = st.lists(st.integers(-20, 20).map(lambda n: n / 8), min_size=6, max_size=6)
 
 
 @settings(max_examples=50)

@@ -9,7 +9,7 @@ from chapter6.registry import StudyError
 
 from .hand_made import outcomes, search_tables, verdicts
 
-SEARCHES, TRIALS = 5, 100
+SEARCHES, TRIALS = 6, 100
 
 
 def made(outcome, searches=SEARCHES, trials=TRIALS, rounds=()):

@@ -9,11 +9,11 @@ from chapter6.registry import StudyError
 
 from .hand_made import tables, verdicts
 
-NOISE = (0.0, 0.01, -0.01, 0.02)
+NOISE = (0.0, 0.01, -0.01, 0.02, 0.01, -0.02, 0.0)
 
 
 def sweep(levels, axis, noise=NOISE, metric=("test", "accuracy"), **more):
-    """Tables with the given level for each (group, setting), and a little noise over four replicates."""
+    """Tables with the given level for each (group, setting), and a little noise over the replicates."""
     runs = {f"{group}-{value}": [level + n for n in noise] for (group, value), level in levels.items()}
     axes = {f"{group}-{value}": {"group": group, axis: value} for group, value in levels}
     return tables((*metric, runs), axes=axes, **more)
@@ -143,7 +143,7 @@ STDS = {
     ],
 )
 def test_spread_over_an_axis(fields, verdict, estimate):
-    made = sweep(STDS, "std", noise=(0.0, 0.001, -0.001))
+    made = sweep(STDS, "std", noise=(0.0, 0.001, -0.001, 0.001, 0.0, 0.002))
     [part] = Check.build({"kind": "spread", "metric": "accuracy", "along": "std", **fields}).evaluate(made)
     assert part.verdict == verdict
     if estimate is not None:

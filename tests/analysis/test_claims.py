@@ -158,7 +158,8 @@ def p_values(values, margin, side):
     """One-sided p-values for "beyond the margin" and for "not beyond it"."""
     if min(values) == max(values):
         beyond = values[0] > margin if side == "greater" else values[0] < margin
-        return float(not beyond), float(beyond)
+        agreed = 0.5 ** len(values)  # a sign test
+        return (agreed, 1.0) if beyond else (1.0, agreed)
     p = stats.ttest_1samp(values, margin, alternative=side).pvalue
     return p, 1 - p
 

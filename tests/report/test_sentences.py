@@ -103,9 +103,9 @@ def test_missing_data_are_named():
 
 
 def test_the_outcome_is_told_behind():
-    made = tables(("test", "accuracy", {"sgd": [0.9, 0.9], "adam": [0.9, 0.9]}), diverged=[("adam", 2), ("sgd", 2)])
+    made = tables(("test", "accuracy", {"sgd": [0.9] * 5, "adam": [0.9] * 5}), diverged=[("adam", 5), ("sgd", 5)])
     assert sentence(HIGHER, of=made).endswith(
-        "contradicted. (ADAM diverged in 1 of 3 replicates; SGD diverged in 1 of 3 replicates.)"
+        "contradicted. (ADAM diverged in 1 of 6 replicates; SGD diverged in 1 of 6 replicates.)"
     )
 
 
@@ -151,7 +151,7 @@ def test_numbers(value, unit, scale, expected):
 def test_parts_of_which_one_must_hold_count_as_one():
     """Two checks: one that must hold, and one of which one of two parts must."""
     any_of_two = {**HIGHER, "than": "sgd", "higher": ["adam", "worse"], "needs": 1}
-    made = tables(LOSSES, ("test", "accuracy", {"sgd": [0.90, 0.91], "adam": [0.93, 0.94], "worse": [0.80, 0.81]}))
+    made = tables(LOSSES, ("test", "accuracy", {"sgd": [0.90, 0.91], "adam": [0.93, 0.9401], "worse": [0.80, 0.81]}))
     said = sentence({**ORDERING, "margin": 0.05}, any_of_two, of=made)
     assert "2 of 3 parts hold" not in said
     assert said.endswith("supported.")

@@ -1,9 +1,9 @@
 """How often the intervals of `intervals` give each verdict where the truth is known.
 
-Every case draws replicates of a listed distribution, and the very `bounds` and `decide` behind the study's
-verdicts judge the claim "greater than the margin". The margin is set so that the claim is false by nothing
-(the truth lies on the margin), false by the margin, or true by the margin, where "by the margin" is one
-standard deviation of a replicate on the scale of the interval.
+Every case draws replicates of a listed distribution, and the very error levels behind the study's verdicts judge the
+claim "greater than the margin". The margin is set so that the claim is false by nothing (the truth lies on the margin),
+false by the margin, or true by the margin, where "by the margin" is one standard deviation of a replicate on the scale
+of the interval.
 """
 
 import math
@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from chapter6.intervals import CONFIDENCE, Array, bounds, decide, from_scale, to_scale
+from chapter6.analysis.levels import NOT_CENSORED, agreement, level_of
+from chapter6.intervals import Array, Verdict, from_scale, to_scale
 from chapter6.metrics import Transform
+from chapter6.records import Range
 
 Draw = Callable[[Generator, tuple[int, int]], Array]
 
 NOMINAL = 0.05
+DECIDED = (Verdict.SUPPORTED, Verdict.CONTRADICTED)
 REPLICATES = (5, 10)
 SIMULATIONS = 20_000
 REFERENCE = 1_000_000  # draws that tell the truth: mean and standard deviation on the scale of the interval
@@ -44,9 +47,9 @@ of the {rows} rows; where the claim is off by the margin there is next to none. 
 - No interval foresees an outcome that it has not seen. Where one replicate in twenty fails, most samples of 5
   or 10 hold no failure, and speak of replicates that work. So "did not learn" and "diverged" are outcomes of
   their own.
-- Replicates that all agree give an exact verdict. For a metric that almost never varies (two points), five
-  that agree prove little. Two such sides then tie, and a tie contradicts "greater than 0": right, as it
-  happens, but counted as false here.
+- Replicates that all agree have no spread to make a t interval of. They decide by a sign test: six do at 95 %,
+  five do not. For a metric that almost never varies (two points) even ten that agree prove little: the median is
+  told, and the mean is another number.
 """
 HEADER = (
     "| Distribution | n | On the margin: supported | contradicted | either | False by the margin: supported "
@@ -117,10 +120,11 @@ def _rates(case: Case, rng: Generator, simulations: int, reference: int) -> Iter
     known = to_scale(case.draw(rng, (reference, 1)), case.transform, case.count)
     for replicates in REPLICATES:
         values = case.draw(rng, (simulations, replicates))
-        _, low, high = bounds(values, CONFIDENCE, case.transform, case.count)
+        scaled = to_scale(values, case.transform, case.count)
         for scenario, away in SCENARIOS.items():
             margin = float(from_scale(known.mean() + away * known.std(), case.transform))
-            supported, contradicted = (float(given.mean()) for given in decide(low, high, margin))
+            found = level_of(scaled, Range(least=margin), case.transform, NOT_CENSORED, agreement(replicates))
+            supported, contradicted = (float(found.gives(each).mean()) for each in DECIDED)
             yield {
                 "method": case.method,
                 "distribution": case.distribution,

@@ -20,6 +20,8 @@ from chapter6.records import Range
 Flags = NDArray[np.bool_]
 Unbounded = tuple[Flags | np.bool, Flags | np.bool]
 
+NOT_CENSORED: Unbounded = (np.False_, np.False_)
+
 
 class Levels(NamedTuple):
     """The smallest error levels at which "supported", and "contradicted", stand; 1 where neither ever does."""
@@ -42,11 +44,12 @@ class Levels(NamedTuple):
         return supported if verdict is Verdict.SUPPORTED else contradicted
 
 
-def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unbounded) -> Levels:
+def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unbounded, agreed: float) -> Levels:
     """Levels of "the mean lies in the range", by a t interval on the scale over the last axis.
 
     ``values`` stand on the scale already; ``unbounded`` says, below and above, where censored times leave the interval
-    open. One replicate, and values that are not finite, decide nothing; values that agree decide for certain.
+    open. One replicate, and values that are not finite, decide nothing; values that agree do at the level ``agreed``,
+    and for certain where the range holds all of the scale or nothing of it.
     """
     from scipy.special import stdtr
 
@@ -61,12 +64,22 @@ def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unb
         _sides(p, end, unbounded) for p, end in zip(not_above, (low, high), strict=True)
     )
     supported, contradicted = 2 * np.maximum(above_low, under_high), 2 * np.minimum(under_low, above_high)
-    agreed = np.ptp(values, axis=-1) <= ROUNDING * np.abs(values).max(axis=-1)
-    certain = agreed & np.logical_not(unbounded[0] | unbounded[1])
+    certain = alike(values) & np.logical_not(unbounded[0] | unbounded[1])
     inside = _within(mean, low, high, claimed.closed or claimed.bounded)
-    supported = np.where(certain, np.where(inside, 0.0, 1.0), supported)
-    contradicted = np.where(certain, np.where(inside, 1.0, 0.0), contradicted)
+    agreed = 0.0 if math.isinf(low) and math.isinf(high) else agreed
+    supported = np.where(certain, np.where(inside, agreed, 1.0), supported)
+    contradicted = np.where(certain, np.where(inside, 1.0, agreed), contradicted)
     return Levels(*(np.nan_to_num(np.minimum(side, 1), nan=1.0) for side in (supported, contradicted)))
+
+
+def alike(values: Array) -> Flags:
+    """Whether the replicates of a study all agree, up to rounding."""
+    return np.asarray(np.ptp(values, axis=-1) <= ROUNDING * np.abs(values).max(axis=-1))
+
+
+def agreement(replicates: int) -> float:
+    """Error level of what so many replicates agree on: that of a sign test, whose median lies between all of them."""
+    return float(min(1.0, 2 * 0.5**replicates))
 
 
 def _sides(not_above: Array, end: float, unbounded: Unbounded) -> tuple[Array, Array]:

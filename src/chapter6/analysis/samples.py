@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 
-from chapter6.analysis.levels import Flags, Levels, level_of
+from chapter6.analysis.levels import NOT_CENSORED, Flags, Levels, agreement, alike, level_of
 from chapter6.intervals import (
     Array,
     Interval,
     censored_ratio,
     exact,
+    from_scale,
     one_sample,
     paired_difference,
     paired_ratio,
@@ -21,8 +22,6 @@ from chapter6.intervals import (
 )
 from chapter6.metrics import Transform
 from chapter6.records import Range, Scale
-
-NOT_CENSORED = (np.False_, np.False_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +74,19 @@ class Sample:
     certain: bool = False
 
     def interval(self, confidence: float) -> Interval:
-        """The interval; ValueError where the numbers do not fit the scale."""
+        """The interval; ValueError where the numbers do not fit the scale.
+
+        Replicates that are random and agree say no more than a sign test: that the median lies there (`agreement`).
+        """
         if self.certain and self.values.size == 1 and math.isfinite(number := float(self._numbers[0])):
             return exact(number)
+        found = self._interval(confidence)
+        if self.certain or found.low != found.high or agreement(self.values.size) <= 1 - confidence:
+            return found
+        low, high = (float(from_scale(np.array(end), self._transform)) for end in (-math.inf, math.inf))
+        return replace(found, low=low, high=high)
+
+    def _interval(self, confidence: float) -> Interval:
         if self.rival is None:
             return one_sample(self.values, confidence, self.transform, self.count)
         if self.limit is not None:
@@ -87,13 +96,14 @@ class Sample:
     def levels(self, claimed: Range, fresh: Fresh | None = None) -> Levels:
         """Error levels of the verdicts on a range: of these replicates, or of every fresh study."""
         if self.values.size == 0 or (self.certain and self.values.size == 1):  # a fresh study would be the same
-            told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED)
+            told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED, 0.0)
             return told if fresh is None else Levels(*(np.broadcast_to(side, len(fresh.truths)) for side in told))
         values, flags = self._scaled, self._censored
+        agreed = agreement(self.values.size) if alike(values) and not self.certain else 0.0  # else they are drawn twice
         if fresh is not None:
             values, flags = fresh.of(values, flags)
         below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
-        return level_of(values, claimed, self._transform, (below, above))
+        return level_of(values, claimed, self._transform, (below, above), agreed)
 
     @property
     def _transform(self) -> Transform:

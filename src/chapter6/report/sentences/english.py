@@ -307,7 +307,7 @@ class _Telling:
             return f" ({outcome})" if outcome else ""
         runs = f"{part.replicates} replicate{'s' * (part.replicates > 1)}"
         if part.low is not None and part.low == part.high:
-            return f" (exact, {runs})"
+            return f" (exact, {runs})" if part.replicates == 1 else f" (all {runs} agree)"
         if (part.low is None and part.high is None) or part.replicates == 1:
             return f" ({runs}, no interval)"
         level = f"{_rounded(100 * part.confidence, 4)} % interval"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, 4.0)}
+MOST_TICKS = 11  # layers whose numbers stand side by side in a panel
 TALLEST = 6.0  # a bar is cut at this many times the height of an even spread
 
 
@@ -228,14 +229,14 @@ class Layers(Figure):
         """Draw one panel for each level of ``columns``, lines side by side where they would hide each other."""
         groups = list(data.groupby("panel", sort=False))
         figure, axes = panels.small_multiples(len(groups), self.per_row, height=3.2)
-        lines = list(data["line"].unique())
+        lines, layers = list(data["line"].unique()), sorted(data["layer"].unique())
         looks = style.looks(lines)
         for ax, (panel, rows) in zip(axes, groups, strict=True):
             for line, of_line in rows.groupby("line", sort=False):
                 shift = 0.05 * (lines.index(line) - (len(lines) - 1) / 2)
                 _draw_line(ax, of_line, looks[str(line)], shift, self.log_y)
             ax.set_title(str(panel))
-            ax.set_xticks(sorted(data["layer"].unique()))
+            ax.set_xticks(layers[:: 1 + len(layers) // MOST_TICKS])
         if self.log_y and (data["mean"] > 0).any():
             axes[0].set_yscale("log")
         panels.share_axis(axes[0], self.metric)

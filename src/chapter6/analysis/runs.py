@@ -122,8 +122,8 @@ def diverged_runs(tables: Tables, variants: Iterable[str]) -> dict[Run, Mapping[
 
 
 def metrics_like(tables: Tables, pattern: str, split: Split | None) -> list[str]:
-    """The metrics that a pattern such as ``activation_std/layer-*`` or ``time_ratio/*`` stands for, layers in order."""
-    if "*" not in pattern:
+    """The metrics that a pattern such as ``unit_std/layer-[2-5]`` or ``time_ratio/*`` stands for, layers in order."""
+    if not set("*?[") & set(pattern):
         return [pattern]
     rows = _rows(tables)
     recorded = rows.loc[rows["split"] == split_of(pattern, split), "metric"].unique()

@@ -114,6 +114,14 @@ class Quantity:
         return self.of.signed and self.summary not in ("total_variation", "sign_changes")
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and most that the number may be."""
+        least, most = self.of.least, self.of.most
+        if self.summary in ("total", "total_variation", "sign_changes"):
+            return (0.0 if least == 0 or self.summary != "total" else -math.inf), math.inf
+        return least, most
+
+    @property
     def transform(self) -> Transform:
         """Scale on which a one-sample interval of the number can be trusted."""
         of_changes: dict[str, Transform] = {"total_variation": "log", "sign_changes": "identity"}

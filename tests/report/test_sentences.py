@@ -63,6 +63,24 @@ def sentence(*specs, of=None, **fields):
             "as claimed: more than 50 %: supported.",
         ),
         (
+            {"kind": "frequency", "metric": "accuracy", "variants": "adam", "more_than": 0.9, "above": 0.3},
+            "ADAM's share of replicates whose final test accuracy is more than 90 % is 100 % "
+            "(95 % interval 39.76 to 100 %, 4 replicates), as claimed: more than 30 %: supported.",
+        ),
+        (
+            {
+                "kind": "frequency",
+                "metric": "accuracy",
+                "variants": "sgd",
+                "than": "adam",
+                "less_than": -0.03,
+                "below": 0.5,
+            },
+            "SGD's share of replicates whose final test accuracy minus ADAM's is less than -3 points is 75 % "
+            "(95 % interval 19.41 to 99.37 %, 4 replicates), where less than 50 % is claimed, "
+            "and about 10 replicates would decide: undecided.",
+        ),
+        (
             {"kind": "equivalence", "metric": "accuracy", "variants": "adam", "than": "sgd", "margin": 0.01},
             "ADAM's final test accuracy is 3.5 points higher than SGD's (95 % interval 2.58 to 4.42 points, "
             "4 replicates), where a difference within 1 point is claimed: contradicted.",

@@ -10,12 +10,12 @@ import numpy as np
 from chapter6.analysis.checks_base import Bounded, Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Numbers
 from chapter6.analysis.runs import Readings
-from chapter6.analysis.samples import Sample
-from chapter6.analysis.variant_data import VariantData, aligned
+from chapter6.analysis.samples import Sample, Successes, of_differences
+from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import Verdict
 from chapter6.metrics import Transform
 from chapter6.quantities import Target
-from chapter6.records import Outcome, Range
+from chapter6.records import Outcome, Range, Side
 from chapter6.registry import Count, Positive
 
 
@@ -147,6 +147,52 @@ class Interaction(Measured, Check):
     def _difference(self, numbers: Numbers) -> Comparison:
         involved = (*self.larger, *self.than)
         a, b, c, d = aligned(numbers.values, *involved)
-        sample = Sample((a - b) - (c - d), certain=self.exact)
+        bounds = of_differences(of_differences(numbers.quantity.bounds))
+        sample = Sample((a - b) - (c - d), bounds=bounds, certain=self.exact)
         details = {"larger": self.larger, "than": self.than}
         return numbers.comparison(self.beyond("greater", self.margin), sample, involved, details=details)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frequency(Measured, Bounded, Check):
+    """In how many of the replicates a variant's number, or its difference from another's, lies beyond an amount.
+
+    The share of such replicates has a binomial interval (Clopper and Pearson, 1934): ten of ten say "at least 69 %".
+    """
+
+    variants: OneOrMore
+    more_than: float | None = None
+    less_than: float | None = None
+    than: OneOrMore | None = None
+    each: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_points(self.amount)
+        if not 0 <= self.level <= 1:
+            self.refuse(f"a share of replicates lies in 0..1, so {self.level:g} does not fit it")
+
+    @property
+    def amount(self) -> float:
+        """Beyond what the number lies."""
+        return float(getattr(self, self.one_of("more_than", "less_than")))
+
+    def comparisons(self, data: VariantData) -> list[Comparison]:
+        if self.than is None:
+            sides: list[tuple[tuple[str, ...], Setting]] = [((variant,), {}) for variant in data.expand(self.variants)]
+        else:
+            sides = [*each_pair(data, self.variants, self.than, self.each)[0]]
+        involved = {name for names, _ in sides for name in names}
+        return [
+            self._counted(numbers, names, where) for numbers in self.numbers(data, involved) for names, where in sides
+        ]
+
+    def _counted(self, numbers: Numbers, names: tuple[str, ...], where: Setting) -> Comparison:
+        subject, *rival = aligned(numbers.values, *names)
+        found = subject - rival[0] if rival else subject
+        beyond = found > self.amount if self.less_than is None else found < self.amount
+        sample = Successes(np.where(np.isnan(found), np.nan, beyond))
+        details = {"more_than": self.more_than, "less_than": self.less_than, "than": names[1:]}
+        demand = self.demand(self.claimed, self.level)
+        told = {"subject": Side("variant", names[:1]), "unit": "share", "where": where, "details": details}
+        return numbers.comparison(demand, sample, names, **told)

@@ -19,7 +19,7 @@ from chapter6.analysis.checks_base import Bounded, Check, Measured, OneOrMore
 from chapter6.analysis.checks_settings import Better, direction_of
 from chapter6.analysis.comparisons import Comparison, Demand, Numbers, compared
 from chapter6.analysis.runs import read_runs
-from chapter6.analysis.samples import Sample
+from chapter6.analysis.samples import UNBOUNDED, Bounds, Sample
 from chapter6.analysis.variant_data import VariantData, aligned, names, ranks
 from chapter6.intervals import Array
 from chapter6.metrics import Transform, metric_of, recorded_key
@@ -90,12 +90,13 @@ class OfTrials(Measured):
         own: dict[int, float],
         against: dict[int, float] | None = None,
         transform: Transform = "identity",
+        bounds: Bounds = UNBOUNDED,
         **told: Any,
     ) -> Comparison:
         """A number of each search, or its difference from a second one."""
         sides = {"own": own} if against is None else {"own": own, "against": against}
         values, *rivals = aligned(sides, *sides)
-        sample = compared(demand, values, *rivals) if rivals else Sample(values, transform=transform)
+        sample = compared(demand, values, *rivals, bounds=bounds) if rivals else Sample(values, transform=transform)
         return Numbers(data, self.quantity, {variant: own}).comparison(demand, sample, (variant,), **told)
 
 
@@ -217,6 +218,7 @@ class Rounds(OfTrials, Check):
                         self.beyond(direction_of(self.better), self.margin),
                         _medians(searches, later),
                         _medians(searches, earlier),
+                        bounds=self.quantity.bounds,
                         subject=Side("round", (f"{later:g}",)),
                         rival=Side("round", (f"{earlier:g}",)),
                         strategy=variant,

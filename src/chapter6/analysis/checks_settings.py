@@ -13,7 +13,7 @@ import numpy as np
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family
 from chapter6.analysis.levels import Levels, any_holds, both_hold, holm, stacked
-from chapter6.analysis.samples import Fresh, Sample
+from chapter6.analysis.samples import UNBOUNDED, Bounds, Fresh, Sample, of_differences
 from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
 from chapter6.quantities import Quantity, Target
@@ -134,7 +134,8 @@ class Trend(Measured, Check):
         told: dict[str, Any] = {"details": {"along": self.along, "by": self.by, "axis": self.axis}, "where": where}
         told |= {"unit": ""} if self.by == "rank" else {}
         demand = self.beyond(direction_of(self.direction), self.margin)
-        return numbers.comparison(demand, Sample(slopes, certain=self.exact), members, **told)
+        sample = Sample(slopes, bounds=(-1.0, 1.0) if self.by == "rank" else UNBOUNDED, certain=self.exact)
+        return numbers.comparison(demand, sample, members, **told)
 
     def _slope(self, levels: Array, row: Array) -> float:
         if self.by == "rank":
@@ -163,7 +164,8 @@ class Spread(Measured, Compared, Check):
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         demand, details = self.beyond(self.direction, self.amount, self.scale), {"along": self.along, "by": self.by}
-        return [between_groups(self, demand, data, self.quantity, self._spreads, details=details)]
+        bounds = (0.0, of_differences(self.quantity.bounds)[1])
+        return [between_groups(self, demand, data, self.quantity, self._spreads, bounds, details=details)]
 
     def _spreads(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
         return {replicate: self._spread(row) for replicate, row in across(numbers.values, side).items()}
@@ -198,7 +200,9 @@ class Reach(Compared, Check):
     def comparisons(self, data: VariantData) -> list[Comparison]:
         details = {"along": self.along, "end": self.end, "target": plain(self.learned)}
         demand = self.beyond(self.direction, self.amount, self.scale)
-        return [between_groups(self, demand, data, self.learned.quantity, self._ends, details=details, unit="")]
+        settings = max(len(data.expand(side)) for side in (self.subjects, self.than))
+        bounds = (0.0, settings) if self.end == "none" else UNBOUNDED
+        return [between_groups(self, demand, data, self.learned.quantity, self._ends, bounds, details=details, unit="")]
 
     def _ends(self, numbers: Numbers, side: list[str]) -> dict[int, float]:
         rows = across(numbers.values, side)
@@ -242,7 +246,11 @@ class Learning(Measured, Check):
         return [
             replace(
                 numbers.pair(demand, sides, where),
-                sample=Sample(self._clearance(*aligned(numbers.values, *sides)), certain=self.exact),
+                sample=Sample(
+                    self._clearance(*aligned(numbers.values, *sides)),
+                    bounds=of_differences(numbers.quantity.bounds),
+                    certain=self.exact,
+                ),
                 details={"unlearned": sides[1]},
                 rival=None,
             )
@@ -261,6 +269,7 @@ def between_groups(
     data: VariantData,
     of: Quantity,
     reduced: Callable[[Numbers, list[str]], dict[int, float]],
+    bounds: Bounds,
     **told: Any,
 ) -> Comparison:
     """One group's number against another's, paired over replicates; ``reduced`` makes it of a group's quantities."""
@@ -268,6 +277,6 @@ def between_groups(
     involved = [*sides[0], *sides[1]]
     numbers = Numbers.of(data, of, involved)
     found = {"subject": reduced(numbers, sides[0]), "rival": reduced(numbers, sides[1])}
-    sample = compared(demand, *aligned(found, *found))
+    sample = compared(demand, *aligned(found, *found), bounds=bounds)
     subject, rival = (Side("group", given) for given in (check.subjects, names(check.than)))
     return numbers.comparison(demand, sample, involved, subject=subject, rival=rival, **told)

@@ -16,7 +16,7 @@ import numpy as np
 
 from chapter6.analysis.levels import Levels
 from chapter6.analysis.runs import Readings
-from chapter6.analysis.samples import Fresh, Sample
+from chapter6.analysis.samples import UNBOUNDED, Bounds, Fresh, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import (
     CONFIDENCE,
@@ -198,9 +198,9 @@ def deciding(parts: Sequence[Part], needed: int | None = None) -> Part:
     return next((part for part in parts if part.strength == decisive.strength), decisive)  # of equal ones the first
 
 
-def compared(demand: Demand, a: Array, b: Array) -> Sample:
-    """The sample of a - b or a / b over replicates."""
-    return Sample(a, b, "ratio" if demand.scale == "ratio" else "difference", certain=demand.certain)
+def compared(demand: Demand, a: Array, b: Array, *, bounds: Bounds = UNBOUNDED) -> Sample:
+    """The sample of a - b or a / b over replicates, each of them between the bounds."""
+    return Sample(a, b, "ratio" if demand.scale == "ratio" else "difference", bounds=bounds, certain=demand.certain)
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ class Numbers:
     def pair(self, demand: Demand, sides: tuple[str, str], where: Setting | None = None) -> Comparison:
         """One variant's quantity against another's, paired over replicates."""
         subject, rival = (Side("variant", (side,)) for side in sides)
-        sample = compared(demand, *aligned(self.values, *sides))
+        sample = compared(demand, *aligned(self.values, *sides), bounds=self.quantity.bounds)
         return self.comparison(demand, sample, sides, subject=subject, rival=rival, where=where or {})
 
     def single(
@@ -234,5 +234,5 @@ class Numbers:
     ) -> Comparison:
         """One variant's quantity over replicates."""
         (numbers,) = aligned(self.values, variant)
-        sample = Sample(numbers, transform=transform, count=count, certain=demand.certain)
+        sample = Sample(numbers, transform=transform, count=count, bounds=self.quantity.bounds, certain=demand.certain)
         return self.comparison(demand, sample, (variant,), subject=Side("variant", (variant,)))

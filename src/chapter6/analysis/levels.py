@@ -63,13 +63,31 @@ def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unb
     (above_low, under_low), (above_high, under_high) = (
         _sides(p, end, unbounded) for p, end in zip(not_above, (low, high), strict=True)
     )
-    supported, contradicted = 2 * np.maximum(above_low, under_high), 2 * np.minimum(under_low, above_high)
+    supported, contradicted = two_sided((above_low, under_low), (above_high, under_high))
     certain = alike(values) & np.logical_not(unbounded[0] | unbounded[1])
     inside = _within(mean, low, high, claimed.closed or claimed.bounded)
     agreed = 0.0 if math.isinf(low) and math.isinf(high) else agreed
     supported = np.where(certain, np.where(inside, agreed, 1.0), supported)
     contradicted = np.where(certain, np.where(inside, 1.0, agreed), contradicted)
     return Levels(*(np.nan_to_num(np.minimum(side, 1), nan=1.0) for side in (supported, contradicted)))
+
+
+def two_sided(low: tuple[Array, Array], high: tuple[Array, Array]) -> Levels:
+    """Levels of "within" and "outside" of one-sided p-values, "above" and "below" each end of a range."""
+    (above_low, under_low), (above_high, under_high) = low, high
+    return Levels(2 * np.maximum(above_low, under_high), 2 * np.minimum(under_low, above_high))
+
+
+def share_levels(successes: Array, replicates: int, claimed: Range) -> Levels:
+    """Levels of "the share of successes lies in the range", by binomial tails: where Clopper-Pearson intervals end."""
+    from scipy.special import bdtr, bdtrc
+
+    def tails(end: float) -> tuple[Array, Array]:
+        if not 0 <= end <= 1:
+            return np.full(successes.shape, end > 1, dtype=float), np.full(successes.shape, end < 0, dtype=float)
+        return bdtrc(successes - 1.0, replicates, end), bdtr(successes, replicates, end)
+
+    return Levels(*(np.minimum(side, 1.0) for side in two_sided(tails(claimed.least), tails(claimed.most))))
 
 
 def alike(values: Array) -> Flags:

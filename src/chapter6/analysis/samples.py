@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from chapter6.analysis.levels import NOT_CENSORED, Flags, Levels, agreement, alike, level_of
+from chapter6.analysis.levels import NOT_CENSORED, Flags, Levels, agreement, alike, level_of, share_levels
 from chapter6.intervals import (
     Array,
     Interval,
     censored_ratio,
     exact,
-    from_scale,
     one_sample,
     paired_difference,
     paired_ratio,
@@ -22,6 +21,16 @@ from chapter6.intervals import (
 )
 from chapter6.metrics import Transform
 from chapter6.records import Range, Scale
+
+Bounds = tuple[float, float]  # least and most
+
+UNBOUNDED = (-math.inf, math.inf)
+
+
+def of_differences(bounds: Bounds) -> Bounds:
+    """Between which the difference of two numbers lies that lie between the bounds."""
+    least, most = bounds
+    return least - most, most - least
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +70,8 @@ class Fresh:
 class Sample:
     """A number a replicate, or two that are paired: the first less the second or, where the scale is a ratio, by it.
 
-    ``count`` is how many images a share counts, ``limit`` up to where times were watched (an infinite one was longer).
-    ``certain`` says that nothing is random, so that one replicate is exact.
+    ``count`` is how many images a share counts, ``limit`` up to where times were watched (an infinite one was longer),
+    ``bounds`` between which each number lies. ``certain`` says that nothing is random, so that one replicate is exact.
     """
 
     values: Array
@@ -71,20 +80,20 @@ class Sample:
     transform: Transform = "identity"
     count: int | None = None
     limit: float | None = None
+    bounds: Bounds = UNBOUNDED
     certain: bool = False
 
     def interval(self, confidence: float) -> Interval:
-        """The interval; ValueError where the numbers do not fit the scale.
+        """The interval, within the bounds; ValueError where the numbers do not fit the scale.
 
         Replicates that are random and agree say no more than a sign test: that the median lies there (`agreement`).
         """
         if self.certain and self.values.size == 1 and math.isfinite(number := float(self._numbers[0])):
             return exact(number)
-        found = self._interval(confidence)
+        found, (least, most) = self._interval(confidence), self._reach
         if self.certain or found.low != found.high or agreement(self.values.size) <= 1 - confidence:
-            return found
-        low, high = (float(from_scale(np.array(end), self._transform)) for end in (-math.inf, math.inf))
-        return replace(found, low=low, high=high)
+            return replace(found, low=max(found.low, least), high=min(found.high, most))
+        return replace(found, low=least, high=most)
 
     def _interval(self, confidence: float) -> Interval:
         if self.rival is None:
@@ -104,6 +113,13 @@ class Sample:
             values, flags = fresh.of(values, flags)
         below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
         return level_of(values, claimed, self._transform, (below, above), agreed)
+
+    @property
+    def _reach(self) -> Bounds:
+        """Between which what is judged lies."""
+        if self._transform != "identity":
+            return 0.0, 1.0 if self._transform == "logit" else math.inf
+        return self.bounds if self.rival is None else of_differences(self.bounds)
 
     @property
     def _transform(self) -> Transform:
@@ -138,3 +154,31 @@ class Sample:
             none = np.zeros(self.values.shape, dtype=bool)
             return none, none
         return np.isposinf(self.rival), np.isposinf(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Successes(Sample):
+    """Replicates of which each is a success or none (1 or 0): their share, as Clopper and Pearson (1934) bound it."""
+
+    def interval(self, confidence: float) -> Interval:
+        from scipy.special import betaincinv
+
+        if not self.values.size or np.isnan(self.values).any():
+            return Interval(math.nan, math.nan, math.nan, confidence, self.values.size)
+        n, k, error = self.values.size, float(self.values.sum()), (1 - confidence) / 2
+        low = betaincinv(k, n - k + 1, error) if k else 0.0
+        high = betaincinv(k + 1, n - k, 1 - error) if k < n else 1.0
+        return Interval(k / n, float(low), float(high), confidence, n)
+
+    def levels(self, claimed: Range, fresh: Fresh | None = None) -> Levels:
+        """Error levels of the verdicts; the truth of a fresh study is drawn from Jeffreys' beta distribution."""
+        from scipy.special import betaincinv
+
+        n = self.values.size
+        if not n or np.isnan(self.values).any():
+            return super().levels(claimed, fresh)
+        k = self.values.sum()
+        if fresh is not None:
+            truths = betaincinv(k + 0.5, n - k + 0.5, fresh.truths[:, :1])
+            k = (fresh.studies[:, :n] < truths).sum(axis=-1)
+        return share_levels(np.asarray(k), n, claimed)

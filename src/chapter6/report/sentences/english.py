@@ -229,6 +229,13 @@ def _learning(english: English, quantity: Quantity, details: Details) -> str:
     return f"margin of learning where {rival} does not, in {quantity_words(quantity)}"
 
 
+def _frequency(english: English, quantity: Quantity, details: Details) -> str:
+    side, amount = ("more", details["more_than"]) if details["less_than"] is None else ("less", details["less_than"])
+    rival = "".join(f" minus {_possessive(english.variant(each))}" for each in details["than"])
+    told = number(amount, quantity.unit, "difference" if rival else "value")
+    return f"share of replicates whose {quantity_words(quantity)}{rival} is {side} than {told}"
+
+
 # kinds of check whose number is more than a run's quantity
 NUMBERS: dict[str, Callable[[English, Quantity, Details], str]] = {
     "layer_ratio": _layer_ratio,
@@ -241,6 +248,7 @@ NUMBERS: dict[str, Callable[[English, Quantity, Details], str]] = {
     "spread": _spread,
     "reach": _reach,
     "learning": _learning,
+    "frequency": _frequency,
 }
 
 

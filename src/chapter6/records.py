@@ -193,6 +193,11 @@ class ClaimRecord:
     preview: bool = False
 
     @property
+    def is_headline(self) -> bool:
+        """Whether it is the claim itself and no further reading of it."""
+        return self.id == headline_of(self.id)
+
+    @property
     def grouped(self) -> list[tuple[int | None, tuple[PartRecord, ...]]]:
         """How many of the parts of each group must hold, and these parts."""
         ends = accumulate(group.parts for group in self.groups)
@@ -203,6 +208,11 @@ class ClaimRecord:
         """The group of the leading part."""
         ends = accumulate(group.parts for group in self.groups)
         return self.grouped[next(place for place, end in enumerate(ends) if self.leading < end)]
+
+
+def headline_of(claim: str) -> str:
+    """The claim that an id belongs to: C03 for its readings C03-time and C03-tuned-time, and for C03 itself."""
+    return claim.partition("-")[0]
 
 
 def finite(value: float) -> float | None:

@@ -21,7 +21,12 @@ def write_page(study):
         Path(name).write_text(text, encoding="utf-8")
 
 
-VERDICTS = [{"verdict": "supported"}, {"verdict": "undecided"}, {"verdict": "supported"}]
+VERDICTS = [
+    {"id": "C01", "verdict": "supported"},
+    {"id": "C02", "verdict": "undecided"},
+    {"id": "C02-end", "verdict": "contradicted"},
+    {"id": "C03", "verdict": "supported"},
+]
 
 
 def test_before_there_is_a_page(tmp_path, monkeypatch, capsys):
@@ -38,6 +43,7 @@ def test_page_verdicts_and_runs(tmp_path, monkeypatch, capsys):
     lines = said(capsys).splitlines()
     assert f"The report: {(tmp_path / 'reports/html/index.html').resolve().as_uri()}" in lines
     assert "Claims: 2 supported, 0 contradicted, 1 undecided" in lines
+    assert "Further readings of them: 0 supported, 1 contradicted, 0 undecided" in lines
     assert any(line.startswith("The runs: make ui, then http://127.0.0.1:5000/") for line in lines)
     assert said(capsys, "--preset", "quick") == "\nThere is no report yet.\n"
 

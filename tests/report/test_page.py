@@ -169,12 +169,36 @@ def test_overview_shows_all_three_verdicts_alike():
         assert name.capitalize() in text(columns[name])
 
 
-def test_overview_is_sorted_by_claim():
-    names = ("C100", "C26", "C25-reader", "C25", "A")
-    experiment = replace(EXPERIMENT, claims=tuple(ClaimView(name, "?", "undecided") for name in names))
-    page = replace(PAGE, sections=(SectionView("6.1", "", (experiment,)),))
+def with_claims(*names, whose="ours"):
+    """Return an experiment of these claims, readings being ``whose``."""
+    claims = [ClaimView(name, "?", "undecided", whose=whose if "-" in name else "source") for name in names]
+    return replace(EXPERIMENT, claims=tuple(claims))
+
+
+def test_overview_counts_headlines_in_the_order_of_the_page_and_shows_their_readings_below_them():
+    experiments = (with_claims("C52", "C06-slope", "C06"), replace(with_claims("C26", "C06-end"), id="6.1-two"))
+    page = replace(PAGE, sections=(SectionView("6.1", "", experiments),))
     column = next(e for e in by_class(parsed(page), "verdict") if "undecided" in e.get("class"))
-    assert [a.text for a in column.iter("a")] == ["A", "C25", "C25-reader", "C26", "C100"]
+    assert [a.text for a in column.iter("a")] == ["C52", "C06", "C06-slope", "C06-end", "C26"]
+    assert [text(e) for e in by_class(column, "count")] == ["3"]
+    assert [text(e) for e in by_class(column, "whose")] == ["our reading:"] * 2
+
+
+def test_a_claims_readings_stand_within_it_wherever_they_are_judged():
+    experiments = (with_claims("C06-slope", "C06"), replace(with_claims("C06-end", whose="reader"), id="6.1-two"))
+    root = parsed(replace(PAGE, sections=(SectionView("6.1", "", experiments),)))
+    one, two = (e for e in by_class(root, "experiment") if e.tag == "article")
+    assert [text(e) for e in by_class(one, "claim-id")] == ["C06", "C06-slope", "C06-end"]
+    assert [text(e) for e in by_class(one, "whose")] == ["our reading:", "a reader's reading:"]
+    assert "Judged in: Six rules" in text(one)
+    assert not by_class(two, "claim-id")
+    assert [a.get("href") for listed in by_class(two, "verdict-list") for a in listed.iter("a")] == ["#C06-end"]
+
+
+def test_a_reading_without_its_claim_stands_by_itself():
+    root = parsed(replace(PAGE, sections=(SectionView("6.1", "", (with_claims("C06-slope"),)),)))
+    assert [text(e) for e in by_class(root, "claim-id")] == ["C06-slope"]
+    assert [text(e) for e in by_class(root, "count")] == ["0", "0", "1"]
 
 
 def on_tracks(*verdicts, **changes):

@@ -122,7 +122,7 @@ def replication(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Ve
 def over_study(records: Iterable[ClaimRecord]) -> list[ClaimRecord]:
     """The records of a study with what Holm's procedure over its decided headline verdicts makes of their levels."""
     records = sorted(records, key=lambda record: record.id)
-    family = [record for record in records if record.whose == "source" and record.error_level is not None]
+    family = [record for record in records if record.is_headline and record.error_level is not None]
     adjusted = holm(np.array([record.error_level for record in family], dtype=float))
     levels = {record.id: float(level) for record, level in zip(family, adjusted, strict=True)}
     return [replace(record, study_level=levels.get(record.id)) for record in records]

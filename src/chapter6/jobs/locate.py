@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from operator import eq, ne
 from pathlib import Path
+from typing import Any
 
 from chapter6.files import read_json
+from chapter6.intervals import Verdict
 from chapter6.jobs.common import add_overrides, overridden_study
+from chapter6.records import headline_of
 from chapter6.report.views import RunsView
 from chapter6.study.plan import Study
 from chapter6.terminal import say
@@ -26,15 +31,22 @@ def run(args: Namespace) -> None:
         return
     say(f"\nThe report: {page.resolve().as_uri()}\n")
     if claims.exists():
-        verdicts = [claim["verdict"] for claim in read_json(claims)]
-        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided"))
-        say(f"Claims: {counts}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
+        say(f"{_spread(read_json(claims))}{' (a preview at reduced budgets)' if study.is_preview else ''}\n")
     if study.config.tracking.enabled:
         runs = runs_in_mlflow(study)
         told = runs.address if runs else without_account(study.tracking_uri)
         if runs and runs.command:
             told = f"{runs.command}, then {told}/#/experiments?workflowType=machine_learning"
         say(f"The runs: {told}\n")
+
+
+def _spread(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Count the verdicts of the claims, and apart from them those of further readings."""
+    told = []
+    for name, is_asked in (("Claims", eq), ("Further readings of them", ne)):
+        verdicts = [claim["verdict"] for claim in claims if is_asked(claim["id"], headline_of(claim["id"]))]
+        told += [f"{name}: " + ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict)] * bool(verdicts)
+    return "\n".join(told)
 
 
 def runs_in_mlflow(study: Study) -> RunsView | None:

@@ -207,7 +207,7 @@ class _Outputs(Outputs):
 def _claim(claim: Claim, record: ClaimRecord | None, remark: str, told: Teller) -> ClaimView:
     is_counted = any(check.needs for check in claim.checks)
     combine = "" if is_counted or claim.combine == "share_of" else claim.combine
-    view = ClaimView(claim.id, claim.says, remark=remark, combine=combine)
+    view = ClaimView(claim.id, claim.says, remark=remark, combine=combine, whose=claim.whose)
     return view.judged(record, told) if record else view
 
 

@@ -32,7 +32,7 @@ def run(args: Namespace) -> None:
     for one, other in pairs:
         if one.verdict != other.verdict:
             say(f"{one.id}: {one.verdict}, now {other.verdict}; the chance of another verdict was {_share(one)}\n")
-    headlines = [(one, other) for one, other in pairs if one.whose == "source"]
+    headlines = [(one, other) for one, other in pairs if one.is_headline]
     changed = sum(one.verdict != other.verdict for one, other in headlines)
     few, many = expected_changes([one.replication or 0.0 for one, _ in headlines])
     say(f"{changed} of {len(headlines)} headline verdicts changed; {few} to {many} were to be expected (95 %).\n")

@@ -51,7 +51,10 @@ class Anchors:
         self._experiments = {experiment.id: self.take(experiment.id) for experiment in page.experiments}
         claims = [claim for experiment in page.experiments for claim in experiment.claims]
         self._claims = {id(claim): self.take(claim.id) for claim in claims}
-        self._by_id = {claim.id: claim for claim in reversed(claims)}  # of two with one id the first
+        self._by_id: dict[str, ClaimView] = {}
+        for claim in claims:
+            self._by_id.setdefault(claim.id, claim)  # of two with one id the first
+        self._homes = {id(claim): experiment for experiment in page.experiments for claim in experiment.claims}
 
     def take(self, wanted: str) -> str:
         """Return ``wanted``, or the next free name like it."""
@@ -73,6 +76,23 @@ class Anchors:
     def claims(self, names: Sequence[str]) -> tuple[ClaimView, ...]:
         """Return the claims of these names, without those that are not on the page."""
         return tuple(self._by_id[name] for name in names if name in self._by_id)
+
+    def home(self, claim: ClaimView) -> ExperimentView:
+        """Return the experiment that judges a claim."""
+        return self._homes[id(claim)]
+
+    def leads(self, claim: ClaimView) -> bool:
+        """Whether a claim is shown by itself: a headline, or a reading of one that is not on the page."""
+        return claim.id == claim.headline or claim.headline not in self._by_id
+
+    def shown_elsewhere(self, experiment: ExperimentView) -> tuple[ClaimView, ...]:
+        """Return the readings that an experiment judges of claims that others judge."""
+        others = (claim for claim in experiment.claims if not self.leads(claim))
+        return tuple(claim for claim in others if self.home(self._by_id[claim.headline]) is not experiment)
+
+    def readings(self, claim: ClaimView) -> tuple[ClaimView, ...]:
+        """Return the further readings of a headline, whichever experiment judges them."""
+        return tuple(each for each in self._by_id.values() if each.headline == claim.id != each.id)
 
 
 def render_page(page: PageView, language: str = "en") -> str:
@@ -103,7 +123,7 @@ def render_page(page: PageView, language: str = "en") -> str:
             sections=sections,
             overview_anchor=overview,
             colophon_anchor=colophon,
-            by_verdict=_by_verdict(sections),
+            by_verdict=_by_verdict(sections, anchors),
             incomplete=[experiment for experiment in page.experiments if experiment.missing],
         )
     )
@@ -130,11 +150,11 @@ def _part(anchor: str, markdown: str, title: str, experiments: Sequence[Experime
     return Part(anchor, text.title or title, tuple(blocks), tuple(links))
 
 
-def _by_verdict(sections: Sequence[Part]) -> dict[str, list[ClaimView]]:
-    """Sort all claims under their verdicts, by their ids; ``not_judged`` only where there are such."""
+def _by_verdict(sections: Sequence[Part], anchors: Anchors) -> dict[str, list[ClaimView]]:
+    """Sort headlines under their verdicts, in the order of the page; ``not_judged`` only where there are such."""
     experiments = [block.experiment for section in sections for block in section.blocks if block.experiment]
     sorted_claims: dict[str, list[ClaimView]] = {verdict: [] for verdict in VERDICTS}
-    for claim in sorted((claim for experiment in experiments for claim in experiment.claims), key=lambda c: c.order):
+    for claim in (claim for experiment in experiments for claim in experiment.claims if anchors.leads(claim)):
         sorted_claims.setdefault(claim.verdict or "not_judged", []).append(claim)
     return sorted_claims
 
@@ -166,6 +186,10 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
         t=words,
         anchor_of=anchors.experiment,
         claim_anchor=anchors.claim,
+        home_of=anchors.home,
+        leads=anchors.leads,
+        shown_elsewhere=anchors.shown_elsewhere,
+        readings_of=anchors.readings,
         drawing=lambda svg, alt: Markup(pictures.inlined(svg, anchors.take("drawing") + ".", alt)),
         interval=numbers.interval,
         measured=partial(_measured, words["unit"]),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from chapter6.intervals import CONFIDENCE
-from chapter6.records import ClaimRecord, PartRecord
+from chapter6.records import ClaimRecord, PartRecord, Source, headline_of
 from chapter6.report.sentences import Teller
 
 VERDICTS = ("supported", "contradicted", "undecided")
@@ -69,6 +68,7 @@ class ClaimView:
     survives: bool | None = None
     remark: str = ""
     combine: Literal["all_of", "any_of", ""] = "all_of"
+    whose: Source = "source"
 
     def judged(self, record: ClaimRecord, told: Teller) -> ClaimView:
         """Return the claim with its verdict, in the words of a language."""
@@ -84,10 +84,9 @@ class ClaimView:
         )
 
     @property
-    def order(self) -> list[str | int]:
-        """Sort key by which C25 comes before C25-reader, and both before C100."""
-        pieces = re.split(r"([0-9]+)", self.id)
-        return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
+    def headline(self) -> str:
+        """The claim that this is a reading of, or its own id."""
+        return headline_of(self.id)
 
     @property
     def is_tuned(self) -> bool:

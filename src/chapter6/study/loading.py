@@ -12,6 +12,7 @@ from typing import Any
 
 from chapter6.engine.run import Run
 from chapter6.figures.base import Figure
+from chapter6.records import headline_of
 from chapter6.registry import StudyError
 from chapter6.search.searches import Search
 from chapter6.settings import shortened
@@ -55,6 +56,7 @@ def load_study(
         study = plan_study(replace(config, only=(only,)), _specs_for(only, root / config.experiments))
         return replace(study, config=config)
     specs, broken = _read_specs(root / config.experiments, lenient)
+    _check_headlines(specs, broken, lenient)
     for name in config.selected:
         if name not in (known := {spec.id for spec in specs.values()}) and name not in broken:
             raise StudyError(f"only: unknown experiment {name!r}; choose from {sorted(known)}")
@@ -144,6 +146,17 @@ def _check_claim_ids(specs: Mapping[str, ExperimentSpec]) -> None:
             if claim.id in seen:
                 raise StudyError(f"{place}: claims: {claim.id!r} is already a claim of {seen[claim.id]}")
             seen[claim.id] = spec.id
+
+
+def _check_headlines(specs: Mapping[str, ExperimentSpec], broken: dict[str, str], lenient: bool) -> None:
+    """Refuse a reading of a claim that is none; where experiments are broken, their claims are not known."""
+    known = {claim.id for spec in specs.values() for claim in spec.claims}
+    for place, spec in specs.items() if not broken else ():
+        with _noting(spec.id, broken, lenient):
+            for name in (claim.id for claim in spec.claims if headline_of(claim.id) not in known):
+                reading = f"{name!r} is a reading of {headline_of(name)!r}, which is no claim of the study"
+                choices = shortened(sorted({headline_of(each) for each in known} & known))
+                raise StudyError(f"{place}: claims: {reading}; choose from {choices}")
 
 
 def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Experiment:

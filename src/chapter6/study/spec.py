@@ -106,6 +106,8 @@ class TimingSpec:
 class ClaimSpec:
     """A statement of the chapter and how it is checked; exactly one of the combinations is given.
 
+    An id with a dash is a further reading of the claim before it: C03-time of C03, which is the headline.
+
     A check may name variants of other ``experiments`` as ``<experiment>/<variant>``.
     """
 

@@ -142,7 +142,7 @@ def test_only_decided_headlines_are_corrected_for_their_number():
     record = judge_claim(claim(CLEAR), "e", tables(LOSSES))
     levels = {"C1": 0.01, "C2": 0.02, "C3": 0.04}
     family = [replace(record, id=name, error_level=level) for name, level in levels.items()]
-    others = [replace(record, id="C0", error_level=None), replace(record, id="C3-reader", whose="reader", error_level=0.04)]
+    others = [replace(record, id=name, error_level=level) for name, level in (("C0", None), ("C3-reader", 0.04))]
     found = {each.id: each.study_level for each in over_study([*family, *others])}
     assert (found.pop("C0"), found.pop("C3-reader")) == (None, None)
     assert found == pytest.approx({"C1": 0.03, "C2": 0.04, "C3": 0.04})

@@ -362,6 +362,53 @@ def test_time_to_target_asks_for_its_factor():
     assert verdicts(Check.build({**spec, "margin": 4}), made) == ["contradicted"]
 
 
+PAIRS = [[["a-1", "b-1"], ["b-2", "a-2"]], [["c-1", "d-1"], ["d-2", "c-2"]]]
+SOON, LATE, NEVER = (10, 11, 12), (100, 120, 110), (None, None, None)
+HERE, THERE = {"a-1": SOON, "b-1": LATE}, {"a-2": LATE, "b-2": SOON}
+NO_TRADE = {"c-1": SOON, "d-1": LATE, "c-2": SOON, "d-2": LATE}
+
+
+def reversal(runs, **more):
+    spec = {"kind": "reversal", "metric": "accuracy", "at_least": 0.9, "pairs": PAIRS}
+    return Check.build(spec | more), tables(("test", "accuracy", {name: reaching(*of) for name, of in runs.items()}))
+
+
+@pytest.mark.parametrize(
+    ("runs", "verdict"),
+    [
+        (HERE | THERE | NO_TRADE, "supported"),  # one pair is enough
+        (HERE | {"a-2": NEVER, "b-2": SOON} | NO_TRADE, "supported"),
+        (HERE | {"a-2": SOON, "b-2": LATE} | NO_TRADE, "contradicted"),
+        (
+            HERE | {"a-2": (200, 201, 202), "b-2": (200, 202, 201)} | NO_TRADE,
+            "contradicted",
+        ),  # not sooner by the factor
+        (HERE | {"a-2": NEVER, "b-2": NEVER} | NO_TRADE, "undecided"),
+        (HERE | {"a-2": (10, 30, 90), "b-2": (11, 28, 60)} | NO_TRADE, "undecided"),
+        (HERE | THERE, "supported"),  # a pair without runs does not keep the other from holding
+        (NO_TRADE, "undecided"),
+    ],
+)
+def test_one_pair_that_trades_places_is_a_reversal(runs, verdict):
+    check, made = reversal(runs, margin=1.1)
+    assert deciding(check.evaluate(made)).verdict == verdict
+
+
+def test_a_reversal_tells_the_two_sides_of_its_strongest_pair_weaker_first_corrected_by_holm():
+    check, made = reversal(HERE | {"a-2": LATE, "b-2": (80, 90, 85)} | NO_TRADE)
+    parts = check.evaluate(made)
+    assert [part.comparison.variants for part in parts] == [("b-2", "a-2"), ("a-1", "b-1")]
+    assert {(part.interval.confidence, part.correction) for part in parts} == {(0.975, "holm")}
+
+
+def test_a_reversal_names_two_variants_a_setting_and_takes_no_number_of_parts():
+    with pytest.raises(StudyError, match="reversal: needs"):
+        reversal({}, needs=1)
+    with pytest.raises(StudyError, match=r"reversal: pairs: two variants are compared, the sooner first, not \['a'\]"):
+        reversal({}, pairs=[[["a"], ["b", "a"]]])
+    assert reversal({})[0].variants_named() == {f"{method}-{place}" for method in "abcd" for place in (1, 2)}
+
+
 def test_interaction_is_the_difference_of_differences():
     runs = {
         "dropout": [0.82, 0.84, 0.83],

@@ -5,7 +5,6 @@ import pytest
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.comparisons import deciding
-from chapter6.registry import StudyError
 
 from .hand_made import tables, verdicts
 
@@ -17,54 +16,6 @@ def sweep(levels, axis, noise=NOISE, metric=("test", "accuracy"), **more):
     runs = {f"{group}-{value}": [level + n for n in noise] for (group, value), level in levels.items()}
     axes = {f"{group}-{value}": {"group": group, axis: value} for group, value in levels}
     return tables((*metric, runs), axes=axes, **more)
-
-
-def reversal(**fields):
-    spec = {"kind": "reversal", "metric": "loss", "better": "lower", "methods": "group", "settings": ["rate"]}
-    return Check.build({**spec, **fields})
-
-
-def losses(levels):
-    noises = iter(np.random.default_rng(1).normal(0, 0.01, (len(levels), 4)))
-    runs = {f"{group}-{rate}": [level + n for n in next(noises)] for (group, rate), level in levels.items()}
-    axes = {f"{group}-{rate}": {"group": group, "rate": rate} for group, rate in levels}
-    return tables(("batch", "loss", runs), axes=axes)
-
-
-CROSSING = {("a", 1): 1.0, ("b", 1): 2.0, ("a", 10): 2.0, ("b", 10): 1.0}
-
-
-def test_a_reversal_names_its_two_sides_corrected_by_holm():
-    parts = reversal(margin=0.1).evaluate(losses(CROSSING))
-    told = [(*part.comparison.subject.names, *part.comparison.rival.names, part.comparison.where) for part in parts]
-    assert sorted(told, key=str) == [("a", "b", {"rate": 1}), ("b", "a", {"rate": 10})]
-    assert [part.verdict for part in parts] == ["supported", "supported"]
-    assert {part.correction for part in parts} == {"holm"}
-    assert min(part.interval.confidence for part in parts) > 0.95
-
-
-def test_the_strongest_reversal_is_the_one_with_the_strongest_weaker_side():
-    third = {("c", 1): 9.0, ("c", 10): 1.99}
-    parts = reversal(margin=0.1).evaluate(losses({**CROSSING, **third}))
-    assert {part.comparison.subject.names for part in parts} == {("a",), ("b",)}
-
-
-@pytest.mark.parametrize(
-    ("levels", "verdict"),
-    [
-        ({**CROSSING, ("b", 10): 3.0}, "contradicted"),
-        ({**CROSSING, ("b", 10): 2.0}, "undecided"),
-    ],
-)
-def test_no_reversal(levels, verdict):
-    assert deciding(reversal().evaluate(losses(levels))).verdict == verdict
-
-
-def test_a_reversal_needs_two_methods_and_takes_no_number_of_parts():
-    alone = {key: level for key, level in CROSSING.items() if key[0] == "a"}
-    assert verdicts(reversal(), losses(alone)) == ["undecided"]
-    with pytest.raises(StudyError, match="reversal: needs"):
-        reversal(needs=1)
 
 
 GAPS = {("narrow", 100): 0.3, ("narrow", 1000): 0.2, ("narrow", 10000): 0.1}

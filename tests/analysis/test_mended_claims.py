@@ -64,6 +64,15 @@ def falling(slow, last=600):
 
 FASTER = {"momentum": falling(90), "adagrad": falling(80), "adam": falling(80)}
 SIGMOID = "sigmoid_std-1"
+SLOW, QUICK = falling(60, 200), falling(20, 200)
+NO_TRADE = {
+    f"{rule}_{place}": curve
+    for place in ("rate-0.316_depth-2", "rate-3.16_depth-8", "rate-10_depth-8", "rate-0.1_depth-2", "rate-1_depth-8")
+    for rule, curve in (("adam", QUICK), ("momentum", SLOW), ("adagrad", SLOW), ("rmsprop", SLOW))
+}
+HERE = {"rmsprop_rate-0.1_depth-2": QUICK}
+THERE = {"momentum_rate-1_depth-8": QUICK}
+EXPLODED = {step: 1e4 if step < 3 else loss for step, loss in QUICK.items()}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +84,11 @@ SIGMOID = "sigmoid_std-1"
         ("C03-time", "supported", [loss(sgd=falling(200), **FASTER)]),
         ("C03-time", "supported", [loss(sgd=falling(9000), **FASTER)]),  # SGD is not there when the run ends
         ("C03-time", "contradicted", [loss(sgd=falling(80), **FASTER)]),
+        ("C04", "supported", [loss(**NO_TRADE | HERE | THERE)]),
+        ("C04", "contradicted", [loss(**NO_TRADE)]),
+        ("C04", "contradicted", [loss(**NO_TRADE | HERE)]),  # better at one setting, as good at the other
+        # by its mean loss RMSProp would be the worse one in both, for three updates out of two hundred
+        ("C04", "supported", [loss(**NO_TRADE | THERE | {"rmsprop_rate-0.1_depth-2": EXPLODED})]),
         ("C06", "supported", layers("outside", SIGMOID, [0.7] * 5) + layers("delta_norm", SIGMOID, [0.01, 1, 1, 1, 1])),
         (
             "C06",

@@ -1,24 +1,22 @@
-"""Checks over the settings of a sweep: who is better where, and what changes along an axis."""
+"""Checks over the settings of a sweep: what changes along an axis."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import permutations
 from typing import Any, Literal
 
 import numpy as np
 
 from chapter6.analysis.checks_base import Check, Compared, Measured, OneOrMore, each_pair
-from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family
-from chapter6.analysis.levels import Levels, any_holds, both_hold, holm, stacked
-from chapter6.analysis.samples import UNBOUNDED, Bounds, Fresh, Sample, of_differences
+from chapter6.analysis.comparisons import Comparison, Demand, Numbers, compared
+from chapter6.analysis.samples import UNBOUNDED, Bounds, Sample, of_differences
 from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
 from chapter6.quantities import Quantity, Target
 from chapter6.records import Side
-from chapter6.registry import Names, StudyError, plain
+from chapter6.registry import StudyError, plain
 
 Better = Literal["higher", "lower"]
 
@@ -26,70 +24,6 @@ Better = Literal["higher", "lower"]
 def direction_of(word: Literal["higher", "lower", "rises", "falls"]) -> Direction:
     """On which side of nothing a number lies that is higher, or that rises."""
     return "greater" if word in ("higher", "rises") else "less"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reversal(Measured, Check):
-    """There are two methods and two settings with one method better here and the other there.
-
-    Every method is compared with every other in every setting (one Holm family). Two parts name the
-    strongest reversal: the pair of methods whose weaker side is the strongest. It is contradicted only where
-    no pair of methods can have one.
-    """
-
-    methods: str
-    settings: Names
-    better: Better
-    variants: OneOrMore = "*"
-    margin: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.refuse_points(self.margin)
-        if self.needs is not None:
-            self.refuse("needs: a reversal is made of exactly two parts")
-
-    def axes_named(self) -> set[str]:
-        return {self.methods, *self.settings}
-
-    def comparisons(self, data: VariantData) -> list[Comparison]:
-        variants = data.expand(self.variants)
-        numbers = Numbers.of(data, self.quantity, variants)
-        demand = self.beyond(direction_of(self.better), self.margin)
-        found = []
-        for setting, members in data.by_setting(variants, self.settings):
-            for sides in permutations(members, 2):
-                subject, rival = (str(data.level(side, self.methods)) for side in sides)
-                if subject != rival:
-                    both = numbers.pair(demand, sides, setting)
-                    found.append(replace(both, subject=Side("level", (subject,)), rival=Side("level", (rival,))))
-        return found
-
-    def tests(self, asked: Sequence[Comparison]) -> int:
-        return 1
-
-    def levels(self, asked: Sequence[Comparison], fresh: Fresh | None = None) -> Levels:
-        parts = [each.levels(fresh) for each in asked]
-        adjusted = Levels(*(holm(side) for side in stacked(parts)))
-        somewhere: dict[tuple[Side | None, Side | None], Levels] = {}
-        for methods in {(each.subject, each.rival) for each in asked}:
-            places = [place for place, each in enumerate(asked) if (each.subject, each.rival) == methods]
-            somewhere[methods] = any_holds(Levels(*(side[..., places] for side in adjusted)))
-        reversals = [
-            both_hold(stacked([levels, somewhere[b, a]]))
-            for (a, b), levels in somewhere.items()
-            if a and b and a.names < b.names
-        ]
-        return stacked([any_holds(stacked(reversals))]) if reversals else adjusted
-
-    def judge(self, asked: Sequence[Comparison], tests: int) -> list[Part]:
-        strongest: dict[tuple[Side | None, Side | None], Part] = {}
-        parts = judge_family(asked, tests)
-        for part in parts:
-            methods = (part.comparison.subject, part.comparison.rival)
-            strongest[methods] = max(strongest.get(methods, part), part, key=lambda each: each.strength)
-        reversals = [[part, strongest[b, a]] for (a, b), part in strongest.items() if a and b and a.names < b.names]
-        return max(reversals, key=lambda sides: min(side.strength for side in sides), default=parts)
 
 
 @dataclass(frozen=True, kw_only=True)

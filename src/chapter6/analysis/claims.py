@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from chapter6.analysis.checks_base import Check
-from chapter6.analysis.checks_settings import Reversal
+from chapter6.analysis.checks_ratios import Reversal
 from chapter6.analysis.comparisons import Comparison, Group, deciding, judge_family
 from chapter6.analysis.convergence import unconverged
 from chapter6.analysis.levels import Levels, all_hold, holm, joined, some_hold, stacked

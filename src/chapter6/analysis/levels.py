@@ -152,13 +152,3 @@ def some_hold(levels: Levels, needed: int) -> Levels:
     parts = levels.supported.shape[-1]
     supported, contradicted = (np.sort(holm(side), axis=-1) for side in levels)
     return Levels(supported[..., needed - 1], contradicted[..., parts - needed])
-
-
-def any_holds(levels: Levels) -> Levels:
-    """One of the parts holds, or none does, where the levels are adjusted already."""
-    return Levels(levels.supported.min(axis=-1), levels.contradicted.max(axis=-1))
-
-
-def both_hold(levels: Levels) -> Levels:
-    """Every part holds, or one does not, where the levels are adjusted already."""
-    return Levels(levels.supported.max(axis=-1), levels.contradicted.min(axis=-1))

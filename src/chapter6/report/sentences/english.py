@@ -240,6 +240,7 @@ def _frequency(english: English, quantity: Quantity, details: Details) -> str:
 NUMBERS: dict[str, Callable[[English, Quantity, Details], str]] = {
     "layer_ratio": _layer_ratio,
     "time_to_target": _time_to_target,
+    "reversal": _time_to_target,
     "interaction": _interaction,
     "explained_variance": _explained_variance,
     "band": _band,

@@ -71,6 +71,9 @@ METRICS = {
         ),
         Metric("accuracy", "accuracy", "share", "logit", most=1, split="test", guesses_among="classes", by_split=True),
         Metric("gap", "gap", "share", least=-1, most=1, better="lower", split="test", derived=True),
+        Metric(
+            "optimism", "optimism of the choice", "share", least=-1, most=1, better="lower", split="test", derived=True
+        ),
         Metric("updates", "updates", "updates", "log", better="lower", derived=True),
         Metric("time_ratio", "time by that of the variant beside it", transform="log", better="lower"),
         Metric("saturated", "share of saturated activations", "share", "logit", most=1),

@@ -6,6 +6,7 @@ Beside the recorded metrics there are derived ones, which `runs` computes:
 - ``trial/<metric>``: a search as a curve over its trials (1, 2, ...), each with its final value;
   ``trial/updates`` counts the updates that each trial took;
 - ``best/<metric>``: the best of these so far;
+- ``optimism``: of a search's choice, the validation accuracy that it was chosen by minus its test accuracy, retrained;
 - ``time_ratio/<task>``: the time of an update or evaluation by that of the variant that was timed beside it, each round
   of the timing as a replicate.
 """
@@ -24,6 +25,10 @@ from chapter6.metrics import Metric, Split, Transform, metric_of, recorded_key
 from chapter6.registry import Count, Index, StudyError
 
 Summary = Literal["last", "first", "mean", "median", "minimum", "maximum", "total", "total_variation", "sign_changes"]
+
+
+# of differences of accuracies, the split from which the other one is subtracted
+MINUENDS: dict[str, Split] = {"gap": "train", "optimism": "validation"}
 
 
 class Curve(NamedTuple):
@@ -133,8 +138,8 @@ class Quantity:
         if self.when:
             return Quantity(self.metric, self.split).recorded | self.when.quantity.recorded
         split = split_of(self.metric, self.split)
-        if self.of.key == "gap":
-            return {("train", "accuracy"), (split, "accuracy")}
+        if self.of.key in MINUENDS:
+            return {(MINUENDS[self.of.key], "accuracy"), (split, "accuracy")}
         return set() if self.of.derived else {(split, recorded_key(self.metric))}
 
 

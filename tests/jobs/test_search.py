@@ -20,7 +20,7 @@ from chapter6.jobs.search import files_of
 from chapter6.search.searches import Replay, Search
 from chapter6.search.spaces import Dimension
 from chapter6.search.stopping import Halving
-from chapter6.search.strategies import Narrowing
+from chapter6.search.strategies import Narrowing, Random
 from chapter6.study.code import search_digest, training_digest, tuning_digest
 from chapter6.study.orders import SearchOrder, TuningOrder, write_order
 from chapter6.study.paths import curves_file
@@ -227,6 +227,26 @@ def test_an_equal_round_is_trained_once(call, tmp_path, caplog):
     write_json(tmp_path / "c/round-1.json", record)
     call("search", "c/round-2.json", *known, "--before", tmp_path / "c/round-1.json")
     call("search", "d/round-1.json", *known, search=replace(SEARCH, trials=8))
+    assert not [line for line in caplog.messages if " is that of " in line]
+
+
+def test_a_short_search_shares_the_first_rounds_of_a_long_one(call, tmp_path, caplog):
+    """Whatever differs only at the end of a search, its number of trials or retrainings, changes no round."""
+    caplog.set_level("INFO")
+    known = ["--known", str(tmp_path / "known")]
+    long = replace(SEARCH, strategy=Random(batch=3), trials=9)
+    first = call("search", "long/round-1.json", *known, search=long)
+    second = call("search", "long/round-2.json", *known, "--before", first, search=long)
+    short = replace(long, trials=6, retrains=1)
+    call("search", "short/round-1.json", *known, search=short)
+    call("search", "short/round-2.json", *known, "--before", tmp_path / "short/round-1.json", search=short)
+    assert [line for line in caplog.messages if " is that of " in line] == [
+        f"the round is that of {file}" for file in (first, second)
+    ]
+    caplog.clear()
+    call("search", "shorter/round-1.json", *known, search=replace(long, trials=2))
+    call("search", "judged/round-1.json", *known, search=replace(long, metric="loss"))
+    call("search", "wider/round-1.json", *known, search=replace(long, space={RATE: Dimension(1e-5, 1.0)}))
     assert not [line for line in caplog.messages if " is that of " in line]
 
 

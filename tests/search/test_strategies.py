@@ -54,6 +54,14 @@ def test_grid_points_in_one_dimension_are_evenly_spaced():
     np.testing.assert_allclose(points[:, 0], [0.125, 0.375, 0.625, 0.875])
 
 
+def test_a_grid_from_end_to_end_has_the_ends_of_both_ranges():
+    points = Grid(placement="ends").propose(6, 2, *NOTHING, np.random.default_rng())
+    np.testing.assert_allclose(np.unique(points[:, 0]), [0, 0.5, 1])
+    np.testing.assert_allclose(np.unique(points[:, 1]), [0, 1])
+    assert len(np.unique(points, axis=0)) == 6
+    np.testing.assert_allclose(Grid(placement="ends").propose(1, 1, *NOTHING, np.random.default_rng()), [[0.5]])
+
+
 def test_grid_refuses_three_dimensions():
     with pytest.raises(StudyError, match="grid: made for one or two dimensions, not 3"):
         Grid().propose(8, 3, np.empty((0, 3)), np.empty(0), np.random.default_rng())

@@ -93,6 +93,8 @@ def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iter
     chosen = split_of(metric, split)
     if head == "gap":
         return _gaps(tables, chosen, variants)
+    if head == "optimism":
+        return _optimism(tables, chosen, variants)
     if head in ("best", "trial"):
         return _over_trials(tables, tail, chosen, variants, best=head == "best")
     if head == "time_ratio":
@@ -198,6 +200,17 @@ def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]
         last = recorded[run].steps[-1] if run in recorded else -math.inf
         gaps[run].readings[gaps[run].steps > last] = math.nan
     return gaps
+
+
+def _optimism(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
+    """The accuracy by which each search made its choice less that of the choice, retrained, on another split."""
+    chosen_by = _recorded(tables, "accuracy", "validation", variants)
+    retrained = _recorded(tables, "accuracy", split, variants)
+    return {
+        run: Curve(retrained[run].steps, chosen_by[run].readings - retrained[run].readings)
+        for run in chosen_by.keys() & retrained.keys()
+        if run.trial == NO_TRIAL
+    }
 
 
 def _over_trials(tables: Tables, metric: str, split: Split, variants: list[str], best: bool) -> dict[Run, Curve]:

@@ -108,10 +108,15 @@ def advising() -> Iterator[None]:
 
 
 def _identity(asked: AskedSearch, before: Sequence[str]) -> str:
-    """Return a digest of everything that the round depends on, the rounds before it included."""
-    order, rounds = asked.order, [sha256(Path(file).read_bytes()).hexdigest() for file in before]
+    """Return a digest of everything that the round depends on, the rounds before it included.
+
+    How many rounds follow changes none: the first trials of a long random search are those of a short one.
+    """
+    order, search = asked.order, asked.order.search
+    rounds = [sha256(Path(file).read_bytes()).hexdigest() for file in before]
+    proposed = [search.strategy, search.space, search.metric, search.rounds[len(before)]]
     data, start = asked.dataset.digest if asked.dataset else None, [asked.start.digest] if asked.start else []
-    parts = [asked.run, order.search, order.seed, order.replicate, rounds, data, order.sources, *start]
+    parts = [asked.run, *proposed, order.seed, order.replicate, rounds, data, order.sources, *start]
     return sha256(canonical(parts).encode()).hexdigest()
 
 

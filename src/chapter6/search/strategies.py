@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import isqrt
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -55,13 +56,18 @@ class Random(Strategy):
 
 @dataclass(frozen=True)
 class Grid(Strategy):
-    """The centres of equal cells, in two dimensions the most nearly square grid of so many points."""
+    """Equally spaced points: the ``centres`` of equal cells, or from end to end of each range (``ends``).
+
+    In two dimensions it is the most nearly square grid of so many points.
+    """
+
+    placement: Literal["centres", "ends"] = "centres"
 
     def rounds(self, trials: int) -> list[int]:
         return [trials]
 
     def propose(self, count: int, dimensions: int, tried: Points, scores: Scores, rng: Generator) -> Points:
-        """Return the cell centres; more cells along the first dimension."""
+        """Return the grid; more points along the first dimension."""
         if dimensions == 1:
             sides = [count]
         elif dimensions == 2:
@@ -69,8 +75,13 @@ class Grid(Strategy):
             sides = [count // short, short]
         else:
             raise StudyError(f"grid: made for one or two dimensions, not {dimensions}")
-        centres = [(np.arange(side) + 0.5) / side for side in sides]
-        return np.stack([axis.ravel() for axis in np.meshgrid(*centres, indexing="ij")], axis=1)
+        axes = np.meshgrid(*map(self._positions, sides), indexing="ij")
+        return np.stack([axis.ravel() for axis in axes], axis=1)
+
+    def _positions(self, side: int) -> Points:
+        """Return the positions along one dimension; a single one lies in the middle."""
+        centres = (np.arange(side) + 0.5) / side
+        return np.linspace(0, 1, side) if self.placement == "ends" and side > 1 else centres
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _times(files: Files, experiment: Experiment) -> pd.DataFrame:
 
 
 def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:
-    """Yield every trial of a search, cut where a replayed rule stopped it, and the choice."""
+    """Yield every trial of a search, cut where a replayed rule stopped it, and the choice with its score."""
     chosen, curves = read_chosen(files, planned), read_trial_curves(files, planned.sources)
     names = {"experiment": planned.experiment, "variant": planned.variant.name, "replicate": planned.replicate}
     names |= {"seconds": nan} | _classes(planned.variant.run)
@@ -116,8 +116,10 @@ def _searched(files: Files, planned: PlannedSearch) -> Iterator[Row]:
             last = chosen.last_step(trial)
             told = asdict(trial) | names | {"trial": trial.number, "steps": last}
             yield told, cut(curves.get(trial.number, {}), last)
-    steps = planned.variant.run.steps
-    results = {("test", metric): (np.array([steps]), np.array([value])) for metric, value in chosen.test.items()}
+    steps, metric = planned.variant.run.steps, planned.search.metric
+    values = {("test", name): value for name, value in chosen.test.items()}
+    values["validation", metric] = abs(chosen.score)  # a loss is scored as its negative
+    results = {key: (np.array([steps]), np.array([value])) for key, value in values.items()}
     yield names | {"trial": CHOSEN, "outcome": "finished", "steps": steps}, results
 
 

@@ -167,6 +167,8 @@ def metric_words(metric: str, split: str = "test") -> str:
         return f"time of an {metric.partition('/')[2]} by that of the variant beside it"
     if metric == "gap":
         return f"{called} between train and {split} accuracy"
+    if metric == "optimism":
+        return f"{called} (validation accuracy that it was chosen by less {split} accuracy, retrained)"
     layer = metric.partition("/")[2].replace("-", " ")
     return f"{called} of {layer}" if layer else called
 

@@ -8,7 +8,7 @@ from chapter6.analysis.claims import judge_claim
 from .hand_made import search_tables, tables
 from .test_mended_claims import claims
 
-SEARCHES = 15
+SEARCHES, TRIALS = 15, 400
 WOBBLE = 0.01 * np.linspace(-1, 1, SEARCHES)
 STRATEGIES = ("grid-centres", "grid-ends", "random", "narrowing", "bayesian")
 
@@ -53,6 +53,31 @@ def test_c30_each_round_is_better_than_the_one_before(medians, found):
 def test_c31_random_search_beats_the_grid_wherever_its_points_lie(random, centres, ends, found):
     made = tables(choices(**{"random": random, "grid-centres": centres, "grid-ends": ends}))
     assert tuple(verdict(claim, made) for claim in ("C31", "C31-centres", "C31-ends")) == found
+
+
+def explaining(rate=0.0, batch=0.0, decay=0.0, width=0.0):
+    """Searches whose accuracy rises with the logarithm of each hyper-parameter by so much over its range."""
+    rng = np.random.default_rng(3)
+    names = ("stages.main.optimizer.learning_rate", "stages.main.batch_size", "penalties.l2.strength", "width")
+    places = rng.random((4, SEARCHES, TRIALS))
+    weights = np.array([rate, batch, decay, width])
+    scores = 0.1 + np.tensordot(weights, places, 1) + 0.02 * rng.standard_normal((SEARCHES, TRIALS))
+    return search_tables({"random": scores}, dict(zip(names, np.exp(places), strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("slopes", "found"),
+    [
+        ({"rate": 0.5, "batch": 0.1}, ("supported", "contradicted")),
+        ({"rate": 0.75, "batch": 0.55, "decay": 0.4}, ("supported", "supported")),
+        ({"rate": 0.2, "width": 0.5}, ("contradicted", "contradicted")),
+        # more than decay in a range in which decay does nothing, yet not more than the batch size
+        ({"rate": 0.4, "batch": 0.4}, ("contradicted", "contradicted")),
+    ],
+)
+def test_c29_the_learning_rate_explains_more_than_each_of_the_others(slopes, found):
+    made = explaining(**slopes)
+    assert tuple(verdict(claim, made) for claim in ("C29", "C29-order")) == found
 
 
 def reached_at(*numbers, of=40):

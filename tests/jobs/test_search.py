@@ -246,8 +246,23 @@ def test_a_short_search_shares_the_first_rounds_of_a_long_one(call, tmp_path, ca
     caplog.clear()
     call("search", "shorter/round-1.json", *known, search=replace(long, trials=2))
     call("search", "judged/round-1.json", *known, search=replace(long, metric="loss"))
+    call("search", "equal/round-1.json", *known, search=replace(long, equal="images"))
     call("search", "wider/round-1.json", *known, search=replace(long, space={RATE: Dimension(1e-5, 1.0)}))
     assert not [line for line in caplog.messages if " is that of " in line]
+
+
+@pytest.mark.parametrize(("equal", "updates"), [("updates", 21), ("images", 42)])
+def test_a_trial_of_another_batch_size_has_as_many_updates_or_images(call, equal, updates):
+    """Half of the base's batch: twice as many updates are as many images, and the score is that of the last one."""
+    search = replace(SEARCH, strategy=Random(), space={"stages.main.batch_size": Dimension(9.9, 10.1, whole=True)})
+    record = call("search", "sized.json", search=replace(search, equal=equal))
+    curves = read_trial_curves(files_of([str(record)]), [str(record)])
+    for trial in trials_of([record]):
+        steps, values = curves[trial.number]["validation", "accuracy"]
+        assert (trial.values["stages.main.batch_size"], trial.steps) == (10, updates)
+        assert (steps[-1], values[-1]) == (updates, trial.score)
+        assert steps[0] == 1
+    call("choose", "chosen.json", "--rounds", record, search=replace(search, equal=equal))
 
 
 def edited(rounds, folder, change):

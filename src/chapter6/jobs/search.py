@@ -114,7 +114,7 @@ def _identity(asked: AskedSearch, before: Sequence[str]) -> str:
     """
     order, search = asked.order, asked.order.search
     rounds = [sha256(Path(file).read_bytes()).hexdigest() for file in before]
-    proposed = [search.strategy, search.space, search.metric, search.rounds[len(before)]]
+    proposed = [search.strategy, search.space, search.metric, search.equal, search.rounds[len(before)]]
     data, start = asked.dataset.digest if asked.dataset else None, [asked.start.digest] if asked.start else []
     parts = [asked.run, *proposed, order.seed, order.replicate, rounds, data, order.sources, *start]
     return sha256(canonical(parts).encode()).hexdigest()

@@ -14,6 +14,8 @@ from chapter6.search.spaces import Dimension, Space
 from chapter6.search.stopping import StoppingRule
 from chapter6.search.strategies import Strategy
 
+Equal = Literal["updates", "images"]  # of what every trial is given as much
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -43,6 +45,7 @@ class Search(Way):
     trials: Count
     metric: Literal["accuracy", "loss"] = "accuracy"
     retrains: Count = 5
+    equal: Equal = "updates"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -248,9 +248,8 @@ def _search(own: OwnSpec, spec: ExperimentSpec, config: StudyConfig, run: Run) -
     if twice := [key for key, count in taken.items() if count > 1]:
         raise StudyError(f"search.space: two dimensions set {shortened(twice)}")
     trials = min(spec.search.trials, config.budget.max_trials or spec.search.trials)
-    return Search(
-        own.strategy, own.replay, space=space, trials=trials, metric=spec.search.metric, retrains=spec.search.retrains
-    )
+    told = {name: getattr(spec.search, name) for name in ("metric", "retrains", "equal")}
+    return Search(own.strategy, own.replay, space=space, trials=trials, **told)
 
 
 def _check_replays(variants: Mapping[str, Variant], place: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chapter6.engine.run import Run
+from chapter6.engine.run import Run, Schedule
 from chapter6.registry import build
 from chapter6.search.searches import Search
 from chapter6.study.paths import curves_file
@@ -117,5 +118,20 @@ def best_of(trials: Sequence[Trial], stopped: Container[int] = ()) -> Trial:
 
 
 def applied(run: Run, search: Search, values: Mapping[str, float]) -> Run:
-    """Return the run with a point's values set."""
-    return run.with_values(search.cube.settings(values))
+    """Return the run with a point's values set, and as long as the search says."""
+    trial = run.with_values(search.cube.settings(values))
+    return _of_equal_images(trial, run) if search.equal == "images" else trial
+
+
+def _of_equal_images(trial: Run, run: Run) -> Run:
+    """Return a trial that is trained on as many images as the run, in batches of its own, and recorded to its end."""
+    pairs = zip(trial.stages, run.stages, strict=True)
+    stages = tuple(replace(own, steps=round(of.updates * of.batch_size / own.batch_size)) for own, of in pairs)
+    end, old = sum(stage.updates for stage in stages), run.steps
+
+    def moved(schedule: Schedule) -> Iterator[Schedule]:
+        first, last = (None if step == old else step for step in (schedule.first, schedule.last))
+        return replace(schedule, first=first, last=last).within(end)
+
+    record = tuple(replace(each, at=tuple(chain.from_iterable(map(moved, each.at)))) for each in trial.record)
+    return replace(trial, stages=stages, record=record)

@@ -19,7 +19,7 @@ from chapter6.engine.timing import Task
 from chapter6.figures.recipes import Figure
 from chapter6.records import Source
 from chapter6.registry import Count, Index, Names, StudyError
-from chapter6.search.searches import Replay
+from chapter6.search.searches import Equal, Replay
 from chapter6.search.spaces import Dimension
 from chapter6.search.strategies import Strategy
 from chapter6.study.paths import IDENTIFIER
@@ -44,6 +44,9 @@ class SearchSpec:
     space: Annotated[Mapping[str, Dimension], MinLen(1)] = said("ranges by dotted setting of a run")
     trials: Count = said("budget of every strategy")
     metric: Literal["accuracy", "loss"] = said("what a trial's validation data are judged by", default="accuracy")
+    equal: Equal = said(
+        "what every trial is given as much of as the run itself, whatever its batch size", default="updates"
+    )
     retrains: Count = said("fresh seeds with which the chosen point is retrained for the test data", default=5)
 
 

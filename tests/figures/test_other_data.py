@@ -194,7 +194,7 @@ def test_each_variant_of_a_section_has_its_own_look():
             "ensemble-10",
         ),
         ("none", "l2", "l1", "dropout", "inverted", "bn", "l2-dropout", "bn-dropout", "early"),
-        ("grid", "random", "narrowing", "bayesian", "random-halving", "grid-halving", "random-median"),
+        ("grid-centres", "grid-ends", "random", "narrowing", "bayesian"),
     ):
         looks = style.looks(keys)
         assert len(set(looks.values())) == len(keys)

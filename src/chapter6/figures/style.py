@@ -72,14 +72,13 @@ LOOKS = {
     "ensemble-2": Look(SKY, "s"),
     "ensemble-5": Look(BLUE, "P"),
     "ensemble-10": Look(VERMILION, "X"),
-    "grid": Look(GREY, "s"),
+    "grid-centres": Look(GREY, "s"),
+    "grid-ends": Look(BLACK, "X"),
     "random": Look(BLUE, "o"),
     "narrowing": Look(GREEN, "^"),
     "bayesian": Look(VERMILION, "D"),
-    "grid-halving": Look(BLACK, "v"),
-    "grid-median": Look(ORANGE, "P"),
-    "random-halving": Look(SKY, "v"),
-    "random-median": Look(PURPLE, "P"),
+    "halving": Look(SKY, "v"),
+    "median": Look(PURPLE, "P"),
 }
 _ALIASES = {
     "zero": "zeros",

@@ -6,6 +6,7 @@ import pytest
 from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
 from chapter6.analysis.convergence import unconverged
+from chapter6.analysis.tables import Described, settings_table
 
 from .hand_made import tables
 
@@ -66,6 +67,21 @@ def test_a_run_that_diverged_falls_no_more():
     falling = tables(("batch", "loss", {"net": [fifths(1.0, 0.5), fifths(1.0, 1.0)]}), diverged=[("net", 1)])
     assert unconverged(falling, ["net"]) == ["net"]
     assert unconverged(tables(also=["net"], diverged=[("net", 0)]), ["net"]) == []
+
+
+@pytest.mark.parametrize("experiment", ["", "6.4-ensemble/"])
+def test_what_makes_no_update_is_as_converged_as_what_it_starts_from(experiment):
+    def known(loss, steps):
+        own = {"starts_from.variant": "ten", "stages.main.steps": steps}
+        described = [Described("ten", "", "book", {}), Described("two", "", "book", own)]
+        settings = settings_table("e", described)
+        settings["variant"] = experiment + settings["variant"]
+        made = tables(("batch", "loss", {f"{experiment}ten": [loss]}), also=[f"{experiment}two"])
+        return unconverged({**made, "settings": settings}, [f"{experiment}two"])
+
+    assert known(fifths(1, 1), 0) == []
+    assert known(fifths(2, 1), 0) == [f"{experiment}two"]
+    assert known(fifths(1, 1), 10) == [f"{experiment}two"]
 
 
 def test_a_claim_at_convergence_is_judged_where_runs_have_converged():

@@ -14,7 +14,7 @@ from chapter6.study.loading import load_study
 from .hand_made import tables
 
 ROOT = Path(__file__).parents[2]
-WOBBLE = 1 + 0.02 * np.linspace(-1, 1, 10)
+WOBBLE = np.linspace(-1, 1, 10)
 
 
 @cache
@@ -25,13 +25,14 @@ def claims():
     return {spec.id: spec.claim for each in study.experiments.values() for spec in each.spec.claims}
 
 
-def judged(claim, *recorded, **told):
+def judged(claim, *recorded, spread=0.02, **told):
     """The verdict on ten replicates a number or a curve {step: number}, each a little different."""
+    wobble = 1 + spread * WOBBLE
     many = [
         (
             split,
             metric,
-            {name: [_like(value, by) for by in np.roll(WOBBLE, n)] for n, (name, value) in enumerate(runs.items())},
+            {name: [_like(value, by) for by in np.roll(wobble, n)] for n, (name, value) in enumerate(runs.items())},
         )
         for split, metric, runs in recorded
     ]

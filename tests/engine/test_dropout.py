@@ -6,10 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chapter6.engine.masking import Dropout, Mask, draw_kept
+from chapter6.engine.measurements.losses import MaskedEvaluation
 from chapter6.engine.network import Network
 from chapter6.engine.streams import Streams
 from engine.combinations import FORMS, layers
-from engine.small import architecture, bound, place
+from engine.small import architecture, bound, network_problem, place
 from reference import textbook_regularized
 
 every_form = pytest.mark.parametrize("form", FORMS)
@@ -177,3 +178,26 @@ def test_each_layer_of_a_network_draws_its_masks_from_a_stream_of_its_own():
 
 def test_evaluation_needs_no_random_numbers():
     assert np.isfinite(dropout_network(None).forward(np.zeros((20, 12)))).all()
+
+
+def masked(problem, masks):
+    return [value for _, _, value in MaskedEvaluation(masks).measure(problem)]
+
+
+def test_a_masked_evaluation_averages_the_probabilities_of_thinned_networks():
+    problem, again = (network_problem(dropout=Dropout(0.5)) for _ in range(2))
+    images, labels = next(again.splits["test"].chunks(500, np.float64))
+    passes = []
+    for _ in range(4):
+        logits = again.evaluator(len(labels)).forward(images, training=True)
+        passes.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    mean = np.mean(passes, axis=0)
+    assert not np.allclose(*passes[:2])
+    loss, accuracy = masked(problem, 4)
+    assert loss == pytest.approx(-np.log(mean[range(len(labels)), labels]).mean())
+    assert accuracy == (mean.argmax(axis=1) == labels).mean()
+
+
+def test_without_dropout_a_masked_evaluation_is_the_plain_one():
+    problem = network_problem()
+    assert masked(problem, 3) == pytest.approx(problem.evaluate("test"))

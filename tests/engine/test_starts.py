@@ -52,6 +52,12 @@ def test_a_run_starts_from_all_that_another_ended_with(members):
     assert_equal(unmoved, ended)
 
 
+def test_a_smaller_ensemble_takes_the_first_members():
+    ended = weights_after(run(members=3))
+    first = weights_after(run(run(members=3), steps=0, members=2))
+    assert_equal(first, {name: array for name, array in ended.items() if not name.startswith("member-2/")})
+
+
 def test_it_trains_what_it_starts_from_where_nobody_gives_it():
     before = run(**NORMALIZED)
     value = run(before, fresh=("output",), **NORMALIZED)
@@ -172,11 +178,13 @@ def test_a_run_with_what_it_starts_from_is_plain_data():
         (NORMALIZED, "starts_from: gains/layer-1 is 6, and missing in 'before'"),
         ({"fresh": ("head",)}, "starts_from: fresh: no parameters are called 'head'; choose from .*, output"),
         ({"members": 2}, "starts_from: members are 2, and 1 in 'before'"),
+        ({"before": run(members=2)}, "starts_from: members are 1, and 2 in 'before'"),
+        ({"before": run(members=2), "members": 3}, "starts_from: members are 3, and 2 in 'before'"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, told):
     with pytest.raises(StudyError, match=told):
-        run(run(), **change)
+        run(**{"before": run(), **change})
 
 
 def test_what_one_side_lacks_may_be_listed():

@@ -31,15 +31,16 @@ class Trend(Measured, Check):
     """A number rises, or falls, along a numeric axis: one slope a replicate, then a one-sample interval.
 
     ``by: slope`` is that of a straight line over the axis's decimal logarithm, so that the margin is the
-    metric's change in a decade (``axis: linear``: in a unit of the axis); ``by: rank`` is Spearman's rank
-    correlation. ``each`` gives one part for every setting of other axes.
+    metric's change in a decade (``axis: linear``: in a unit of the axis), ``by: change`` what this line changes from
+    one end of the axis to the other; ``by: rank`` is Spearman's rank correlation. ``each`` gives one part for every
+    setting of other axes.
     """
 
     along: str
     direction: Literal["rises", "falls"]
     variants: OneOrMore = "*"
     each: tuple[str, ...] = ()
-    by: Literal["slope", "rank"] = "slope"
+    by: Literal["slope", "change", "rank"] = "slope"
     axis: Literal["log", "linear"] = "log"
     margin: float = 0.0
 
@@ -62,7 +63,7 @@ class Trend(Measured, Check):
 
     def _trend(self, numbers: Numbers, members: list[str], where: Setting) -> Comparison:
         levels = np.array([numbers.data.numeric_level(member, self.along) for member in members])
-        if self.axis == "log" and self.by == "slope" and levels.min() <= 0:
+        if self.axis == "log" and self.by != "rank" and levels.min() <= 0:
             raise StudyError(f"axis {self.along!r} has the level {levels.min():g}; write axis: linear")
         slopes = np.array([self._slope(levels, row) for row in across(numbers.values, members).values()])
         told: dict[str, Any] = {"details": {"along": self.along, "by": self.by, "axis": self.axis}, "where": where}
@@ -77,8 +78,9 @@ class Trend(Measured, Check):
             length = float(np.sqrt((levels @ levels) * (row @ row)))
             return float(levels @ row) / length if length else 0.0
         levels = np.log10(levels) if self.axis == "log" else levels
+        length = float(np.ptp(levels)) if self.by == "change" else 1.0
         levels = levels - levels.mean()
-        return float(levels @ row / (levels @ levels)) if levels.any() else math.nan
+        return length * float(levels @ row / (levels @ levels)) if levels.any() else math.nan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from chapter6.analysis.runs import Tables, read_curves
+from chapter6.analysis.variant_data import VariantData
 from chapter6.intervals import Array
 from chapter6.metrics import Split
 from chapter6.quantities import Curve
@@ -18,13 +19,24 @@ SHARE, AMOUNT = 0.02, 0.005  # a loss at rest falls by less than this share, or 
 def unconverged(tables: Tables, variants: Iterable[str]) -> list[str]:
     """The variants whose training loss still falls in the last two fifths of their runs, or is not recorded there.
 
-    The loss is the mean over replicates of those that did not diverge; where all did, nothing falls any more.
+    The loss is the mean over replicates of those that did not diverge; where all did, nothing falls any more. What
+    makes no update has converged where that did which it starts from.
     """
     split, metric = LOSS
-    fifths: dict[str, list[Array]] = {name: [] for name in variants}
+    data = VariantData(tables)
+    trained = {name: _trained(data, name) for name in variants}
+    fifths: dict[str, list[Array]] = {name: [] for name in trained.values()}
     for run, curve in read_curves(tables, metric, split, fifths).items():
         fifths[run.variant].append(_last_fifths(curve))
-    return [name for name, found in fifths.items() if not _at_rest(found)]
+    return [name for name, source in trained.items() if not _at_rest(fifths[source])]
+
+
+def _trained(data: VariantData, name: str) -> str:
+    """The variant that made the weights of one: itself or, where it makes no update, what it starts from."""
+    start = data.level(name, "starts_from.variant")
+    if start is None or data.level(name, "steps"):
+        return name
+    return _trained(data, name[: name.rfind("/") + 1] + start)  # of another experiment: that one's
 
 
 def _last_fifths(curve: Curve) -> Array:

@@ -171,6 +171,10 @@ class NetworkProblem(Classifier):
             correct += int((network.outputs.argmax(axis=1) == labels).sum())
         return loss / len(examples), correct / len(examples)
 
+    def evaluate_masked(self, split: str, masks: int) -> tuple[float, float]:
+        """Return mean loss and accuracy of probabilities averaged over so many passes that drop units."""
+        return evaluate_mean((self,), self.splits[split], self.dtype, masks)
+
     def weights(self) -> Weights:
         """Return parameters and running averages."""
         return self.parameters.all
@@ -267,13 +271,19 @@ class EnsembleProblem(Classifier):
         return evaluate_mean(self.members, self.splits[split], self.values.dtype)
 
 
-def evaluate_mean(members: Sequence[NetworkProblem], examples: Examples, dtype: DTypeLike) -> tuple[float, float]:
-    """Return mean loss and accuracy of probabilities that are averaged over networks and views."""
+def evaluate_mean(
+    members: Sequence[NetworkProblem], examples: Examples, dtype: DTypeLike, masks: int = 0
+) -> tuple[float, float]:
+    """Return mean loss and accuracy of probabilities that are averaged over networks and views.
+
+    With ``masks`` also over so many passes of each, dropping units as in training.
+    """
     loss, correct = 0.0, 0
     seen = [each.chunks(EVALUATION_CHUNK, dtype) for each in examples.views or (examples,)]
     for views in zip(*seen, strict=True):
         labels = views[0][1]
-        outputs = [log_softmax(m.evaluator(len(labels)).forward(images)) for images, _ in views for m in members]
+        passes = [(m.evaluator(len(labels)), images) for images, _ in views for m in members] * max(masks, 1)
+        outputs = [log_softmax(network.forward(images, training=masks > 0)) for network, images in passes]
         mean = np.logaddexp.reduce(outputs) - np.log(len(outputs))  # of probabilities, on their log scale
         loss -= float(mean[np.arange(len(labels)), labels].sum())
         correct += int((mean.argmax(axis=1) == labels).sum())

@@ -82,6 +82,7 @@ class Record:
 class StartsFrom:
     """Another variant, whose final weights and running averages a run starts from, replicate by replicate.
 
+    Of an ensemble's members a smaller one takes the first.
     ``fresh`` names what is drawn as if there were none: layers (``layer-1``), single parameters, patterns of either, or
     ``output``. All else must be there under the same name and in the same shape. ``run`` is the other variant's own.
     """
@@ -248,7 +249,7 @@ class Run:
     def _check_start(self, start: StartsFrom, run: Run) -> None:
         if not self.network or not run.network:
             raise StudyError(f"only networks have weights to take over, from {start.variant!r}")
-        if self.members != run.members:
+        if self.members > run.members or (self.members == 1) != (run.members == 1):
             raise StudyError(f"members are {self.members}, and {run.members} in {start.variant!r}")
         start.taken(self.architecture.slots(), run.architecture.slots())
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from chapter6.engine.data import Images
 from chapter6.engine.measurements.base import Measurement
-from chapter6.engine.measurements.losses import BatchLoss, Evaluation, UpdatedLoss
+from chapter6.engine.measurements.losses import BatchLoss, Evaluation, MaskedEvaluation, UpdatedLoss
 from chapter6.engine.network import Architecture
 from chapter6.engine.run import Record, Run
 from chapter6.engine.stages import Stage
@@ -81,6 +81,8 @@ class Machine:
             return 0.0
         if isinstance(measurement, UpdatedLoss):
             return run.stages[-1].batch_size * self._example(run)
+        if isinstance(measurement, MaskedEvaluation):
+            return measurement.masks * self.evaluation(run)
         if isinstance(measurement, Evaluation):
             return sum(self.evaluation(run, split) for split in measurement.splits)
         return A_LOOK

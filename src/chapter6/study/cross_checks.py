@@ -9,6 +9,7 @@ from typing import Any
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.convergence import LOSS
+from chapter6.engine.run import Run
 from chapter6.registry import StudyError
 from chapter6.settings import has_key, is_number, key_among, shortened
 from chapter6.study.plan import Experiment, Variant
@@ -70,7 +71,10 @@ def _check_converging(check: Check, known: _Known, place: str) -> None:
     """Refuse variants of which it would not be known whether they have converged."""
     named = check.variants_named()
     for name, variant in known.variants.items():
-        if any(fnmatchcase(name, pattern) for pattern in named) and LOSS not in _recorded(variant):
+        run = variant.run
+        while run.starts_from and run.starts_from.run and not run.steps:
+            run = run.starts_from.run
+        if any(fnmatchcase(name, pattern) for pattern in named) and LOSS not in _recorded_by(run):
             raise StudyError(f"{place}: at_convergence: {name!r} records no loss of its batches: give it batch_loss")
 
 
@@ -91,13 +95,17 @@ def _timed(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 def _recorded(variant: Variant) -> Iterator[tuple[str, str]]:
     """Yield split and metric of everything that a variant's runs record."""
-    for record in variant.run.record:
-        for split in record.measure.splits_read:
-            for metric in record.measure.metrics:
-                yield split, metric
+    yield from _recorded_by(variant.run)
     if variant.search:  # the chosen point is retrained and judged on the test data
         yield from (("test", "loss"), ("test", "accuracy"))
         yield from (("batch", "updates"), ("train", "updates"), ("validation", "updates"), ("test", "updates"))
+
+
+def _recorded_by(run: Run) -> Iterator[tuple[str, str]]:
+    for record in run.record:
+        for split in record.measure.splits_read:
+            for metric in record.measure.metrics:
+                yield split, metric
 
 
 def _axes(variant: Variant) -> set[str]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from chapter6.engine.measurements.base import Measurement, Reading, Split
 from chapter6.engine.problems import Classifier, NetworkProblem, Problem
+from chapter6.registry import Count
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,30 @@ class Evaluation(Measurement):
             loss, accuracy = problem.evaluate(split)
             yield split, "loss", loss
             yield split, "accuracy", accuracy
+
+
+@dataclass(frozen=True)
+class MaskedEvaluation(Measurement, key="masked_evaluation"):
+    """Loss and accuracy on the test images of the probabilities' mean over passes that drop units as training does.
+
+    Each pass draws ``masks`` anew for every image: the average over thinned networks that the scaled output stands for
+    (Srivastava et al. 2014, section 7.5). Batch normalization takes the batch's own mean and variance.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    masks: Count = 100
+
+    @property
+    def splits_read(self) -> tuple[str, ...]:
+        """The test images."""
+        return ("test",)
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield loss and accuracy."""
+        assert isinstance(problem, NetworkProblem)
+        loss, accuracy = problem.evaluate_masked("test", self.masks)
+        yield "test", "loss", loss
+        yield "test", "accuracy", accuracy
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,8 @@ def _rounds(_: English, quantity: Quantity, __: Details) -> str:
 def _trend(_: English, quantity: Quantity, details: Details) -> str:
     if details["by"] == "rank":
         return f"rank correlation of {quantity_words(quantity)} with {details['along']}"
+    if details["by"] == "change":
+        return f"change of {quantity_words(quantity)} from the least {details['along']} to the largest"
     step = "decade" if details["axis"] == "log" else "unit"
     return f"change of {quantity_words(quantity)} in a {step} of {details['along']}"
 

@@ -59,6 +59,14 @@ def layers(metric, variant, values):
     return [("train", f"{metric}/layer-{n}", {variant: value}) for n, value in enumerate(values, start=1)]
 
 
+def depths(**sides):
+    return {
+        f"{side}_depth-{depth}-tuned": value
+        for side, values in sides.items()
+        for depth, value in zip((4, 20), values, strict=True)
+    }
+
+
 def falling(slow, last=600):
     return {step: float(2.3 * np.exp(-step / slow)) for step in range(last)}
 
@@ -162,6 +170,17 @@ EXPLODED = {step: 1e4 if step < 3 else loss for step, loss in QUICK.items()}
                 for n in range(1, 7)
             ],
         ),
+        ("C67", "supported", [on_test(**depths(he=(0.95, 0.9), xavier=(0.95, 0.4)))]),
+        ("C67", "contradicted", [on_test(**depths(he=(0.95, 0.9), xavier=(0.95, 0.9)))]),
+        # Xavier is behind in any network, and by no more in a deep one
+        ("C67", "contradicted", [on_test(**depths(he=(0.95, 0.9), xavier=(0.45, 0.5)))]),
+        # at one rate for all only He learns, with its own each of them does
+        (
+            "C67",
+            "contradicted",
+            [on_test(**depths(he=(0.95, 0.9), xavier=(0.95, 0.9)), **{"he_depth-20": 0.9, "xavier_depth-20": 0.1})],
+        ),
+        ("C67", "undecided", [on_test(**depths(he=(0.95, 0.19), xavier=(0.95, 0.1)))]),  # at depth 20 neither learned
         ("C59-deep", "supported", [on_train(**{"bn_depth-20": 0.9, "plain_depth-20": 0.1})]),
         ("C59-deep", "contradicted", [on_train(**{"bn_depth-20": 0.9, "plain_depth-20": 0.8})]),
         ("C59-deep", "contradicted", [on_train(**{"bn_depth-20": 0.4, "plain_depth-20": 0.1})]),

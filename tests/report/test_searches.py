@@ -18,7 +18,7 @@ def chosen(*edges):
     return list(edges)
 
 
-COARSE, FINE = Phase("coarse", 300, 2), Phase("fine", 1000, 3)
+COARSE, FINE = Phase("coarse", 0.5, 300, 2), Phase("fine", 0.25, 1000, 3)
 
 
 def tuned(label="SGD", at_edge=False, losses=(0.9, 0.5, None), own=0.01, learned=True, track="tuned"):
@@ -65,6 +65,8 @@ def test_tuning_shows_every_candidate_the_choice_and_the_edge():
     both = [tuned(), tuned("Adam", at_edge=True, losses=(0.1, 0.2, 0.3), own=0.001), tuned("Zero", learned=False)]
     view = tuning_view(RATE, [COARSE, FINE], both, WORDS)
     assert view.summary == "Tuning: the learning rate of 3 variants"
+    assert "values 0.5 decades apart around the variant's own, each in 300 updates; then values 0.25" in view.text
+    assert "; then" not in tuning_view(RATE, [COARSE], both, WORDS).text
     assert "All of it took 4500 updates." in view.text
     assert view.table.columns == (
         "Variant",

@@ -94,6 +94,10 @@ BAD = {
         searching({"low": 8.5, "high": 32}, "batch_size"),
         ["search.space", "batch_size", "8.5"],
     ),
+    "tuning by short trainings alone": (
+        {"tuning": {"of": ["fast"], "fine": None}},
+        ["tuning", "coarse.steps: without a fine phase give null or 1000, not 300"],
+    ),
     "tuning a whole number": (
         {"tuning": {"of": ["fast"], "parameter": "batch_size"}},
         ["parameter", "'batch_size' is a whole number"],

@@ -45,6 +45,14 @@ def test_half_decades_come_first_and_then_a_quarter_on_either_side_of_the_best()
     assert [each.values[0] for each in tuned.candidates if each.phase == "fine"] == [0.00562, 0.01, 0.0178, 0.0316]
 
 
+def test_without_a_second_phase_the_first_one_chooses():
+    train, asked = bowl(1.2)
+    wide = replace(PROCEDURE, phases={"coarse": Coarse(spacing=1, adds=1)})
+    choice = wide.run(train).choices["tuned"]
+    assert sorted(asked) == [("coarse", value) for value in (0.001, 0.01, 0.1, 1.0)]
+    assert (choice.value, choice.at_edge) == (0.1, False)
+
+
 @pytest.mark.parametrize(("lowest", "coarse"), [(1.1, [-0.5, 0, 0.5, 1, 1.5]), (-0.9, [-1.5, -1, -0.5, 0, 0.5])])
 def test_a_best_point_at_the_edge_adds_two_points_beyond_it(lowest, coarse):
     train, asked = bowl(lowest)
@@ -146,6 +154,14 @@ def test_a_strength_is_chosen_at_the_chosen_rate():
 def planned(project):
     changes = {"claims": [], "tuning": {"of": ["fast"]}}
     return load_study(root=project(changes)).experiments["9.9-demo"].tunings["fast"]
+
+
+@pytest.mark.parametrize(("preset", "judged"), [("full", 7), ("small", 2)])
+def test_of_what_is_judged_there_may_be_more_replicates_than_of_what_is_only_shown(project, preset, judged):
+    changes = {"claims": [], "replicates": 3, "tuning": {"of": ["fast"], "replicates": 7}}
+    config = {"preset": preset, "presets": {"full": {}, "small": {"replicates": 2}}}
+    variants = load_study(root=project(changes, config=config)).experiments["9.9-demo"].variants
+    assert [variants[name].replicates for name in ("fast", "fast-tuned")] == [min(3, judged), judged]
 
 
 def read(planned, content):

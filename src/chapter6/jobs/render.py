@@ -181,8 +181,8 @@ class _Outputs(Outputs):
             return None
         tuning = self.tuned[0][0]
         phases = [
-            searches.Phase(name, taken.run.steps, tuning.procedure.phases[name].seeds)
-            for name, taken in tuning.trained.items()
+            searches.Phase(name, phase.spacing, tuning.trained[name].run.steps, phase.seeds)
+            for name, phase in tuning.procedure.phases.items()
         ]
         return searches.tuning_view(short_key(tuning.procedure.rate.key), phases, self._tuned, words)
 

@@ -22,9 +22,10 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of a tuning: for how many updates each candidate was trained, on how many seeds."""
+    """A phase of a tuning: how many decades apart candidates lie, and updates and seeds of each."""
 
     name: str
+    spacing: float
     steps: int
     seeds: int
 
@@ -73,11 +74,12 @@ def tuning_view(parameter: str, phases: Sequence[Phase], tuned: Sequence[Tuned],
     text, name = words["tuning"], term(parameter, words)
     heads = [text["phase"].format(steps=number(phase.steps), seeds=phase.seeds) for phase in phases]
     columns = [words["settings"]["variant"], text["track"], text["own"].format(setting=name), *heads]
+    told = [text["around"][each.name].format(spacing=exact(each.spacing), steps=number(each.steps)) for each in phases]
     variants = {each.label: each.record["updates"] for each in tuned}
     summary = text["summary_one" if len(variants) == 1 else "summary"]
     return TuningView(
         summary=summary.format(setting=name, count=len(variants)),
-        text=text["text"].format(setting=name, updates=number(sum(variants.values()))),
+        text=text["text"].format(setting=name, phases=text["then"].join(told), updates=number(sum(variants.values()))),
         table=TableView(
             (*columns, text["chosen"], text["edge"]), tuple(_tuned_row(each, phases, text, words) for each in tuned)
         ),

@@ -79,7 +79,7 @@ class Tuning:
     @property
     def taken(self) -> Taken:
         """A training at the judged budget."""
-        return self.trained["fine"]
+        return self.trained.get("fine", self.trained["coarse"])
 
     @property
     def runs(self) -> list[tuple[Run, int]]:

@@ -57,7 +57,7 @@ class TuningSpec:
     For each quantity that they are judged ``by`` there is one, called ``<variant>-<name>``, with a choice of its own,
     and trained for as many updates as the choice was made for. A quantity of the test data is read on validation data.
     Two phases, ``coarse`` and ``fine``, train around the variant's own value and around the best of these, on seeds
-    that no replicate uses.
+    that no replicate uses. Where there is no ``fine`` one, ``coarse`` trains for as many updates as are judged.
     """
 
     of: Names = said("variants, or patterns such as relu_*")
@@ -67,12 +67,19 @@ class TuningSpec:
         default_factory=lambda: {"tuned": Judged("loss", "validation")},
     )
     steps: Count = 1000
+    replicates: Count | None = said(
+        "independent seeds of the tuned variants; null: as many as of their own", default=None
+    )
     validation: Annotated[float, Interval(gt=0, lt=1)] = said(
         "share of the examples held out, where the variant itself holds none out", default=1 / 6
     )
     coarse: Coarse = said("the first phase", default_factory=Coarse)
-    fine: Phase = said("the second phase", default_factory=Phase)
+    fine: Phase | None = said("the second phase; null: none", default_factory=Phase)
     strength: Strength | None = said("a second setting that is tuned after the first", default=None)
+
+    def __post_init__(self) -> None:
+        if self.fine is None and (self.coarse.steps or self.steps) < self.steps:
+            raise StudyError(f"coarse.steps: without a fine phase give null or {self.steps}, not {self.coarse.steps}")
 
 
 @dataclass(frozen=True, kw_only=True)

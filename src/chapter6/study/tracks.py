@@ -34,17 +34,16 @@ def tuned_names(spec: TuningSpec, names: Sequence[str]) -> list[str]:
 def tuning_of(spec: TuningSpec, variant: Variant, run: Run, config: StudyConfig, file: str) -> Tuning:
     """Return how a variant is tuned, and the variants that are judged; ``run`` is its run before any budget."""
     chosen = _watched(run, spec)
-    rate = _knob(chosen, spec.parameter, variant.taken, [spec.coarse, spec.fine])
+    rate = _knob(chosen, spec.parameter, variant.taken, [each for each in (spec.coarse, spec.fine) if each])
     strength = _knob(chosen, spec.strength.parameter, variant.taken, [spec.strength]) if spec.strength else None
     if strength and strength.key == rate.key:
         raise StudyError(f"strength.parameter: {strength.key!r} is tuned already, as parameter")
-    phases: dict[PhaseName, Phase] = {"coarse": spec.coarse, "fine": spec.fine}
-    if spec.strength:
-        phases["strength"] = spec.strength
+    phases: dict[PhaseName, Phase | None] = {"coarse": spec.coarse, "fine": spec.fine, "strength": spec.strength}
     most = config.budget.replicates
     settled = {
         name: Phase(each.spacing, min(each.seeds, most or each.seeds), each.steps, each.points, each.adds)
         for name, each in phases.items()
+        if each
     }
     takes = variant.taken.takes
     trained = {
@@ -53,12 +52,15 @@ def tuning_of(spec: TuningSpec, variant: Variant, run: Run, config: StudyConfig,
     }
     procedure = Procedure(rate, strength, spec.by, settled, 2 / (run.data.outputs or 1) if run.data else 1.0)
     taken = Taken(within_budget(run, config, spec.steps), takes)
-    tuned = {name: _tuned(variant, name, taken, procedure, file) for name in spec.by}
+    replicates = spec.replicates or variant.replicates
+    judged = replace(variant, taken=taken, replicates=min(replicates, most or replicates))
+    tuned = {name: _tuned(judged, name, procedure, file) for name in spec.by}
     return Tuning(variant, tuned, procedure, trained)
 
 
-def _tuned(variant: Variant, name: str, taken: Taken, procedure: Procedure, file: str) -> Variant:
+def _tuned(variant: Variant, name: str, procedure: Procedure, file: str) -> Variant:
     """Return the variant that takes what was chosen by one quantity."""
+    taken = variant.taken
     own = {procedure.rate.key: f"{file}#choices.{name}.value"}
     if procedure.strength:
         own[procedure.strength.key] = f"{file}#choices.{name}.strength"

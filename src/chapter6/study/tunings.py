@@ -1,7 +1,8 @@
 """Tuning: a number of a run, or a rate and then a strength, chosen in two phases on seeds that no replicate uses.
 
-First half decades for a few updates, then quarter decades at the budget that is judged. A best point at the edge of
-what was tried adds points beyond it, so often at most. Each judged quantity has its own choice, read off the same runs.
+First half decades for a few updates, then quarter decades at the budget that is judged; or one phase at that budget.
+A best point at the edge of what was tried adds points beyond it, so often at most. Each judged quantity has its own
+choice, read off the same runs.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Coarse(Phase):
-    """The first phase."""
+    """The first phase, or the only one."""
 
     spacing: Positive = 0.5
     seeds: Count = 2
@@ -139,8 +140,9 @@ class Procedure:
         def with_rate(phase: PhaseName) -> Callable[[float], Candidate]:
             return lambda decades: look(phase, (self.rate.at(decades), *own))
 
-        coarse = self._explored("coarse", self.rate, 0.0, name, with_rate("coarse"))
-        found = self._explored("fine", self.rate, coarse.best, name, with_rate("fine"))
+        found = self._explored("coarse", self.rate, 0.0, name, with_rate("coarse"))
+        if "fine" in self.phases:
+            found = self._explored("fine", self.rate, found.best, name, with_rate("fine"))
         value, at_edge, strength = self.rate.at(found.best), found.at_edge, None
         if knob := self.strength:
             found = self._explored("strength", knob, 0.0, name, lambda d: look("strength", (value, knob.at(d))))

@@ -69,5 +69,5 @@ def test_an_experiment_that_needs_more_images_than_there_are_says_so(digits):
     done = digits.snakemake("-n", "--config", "only=6.4-size")
     assert done.status == 1
     assert "6.4-size.yaml: variant" in done.output
-    assert "data.examples: there are 1500 training images, not 3000" in done.output
+    assert "data.examples: there are 1500 training images, not " in done.output
     assert "Traceback" not in done.output

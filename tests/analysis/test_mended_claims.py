@@ -2,61 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from chapter6.analysis.claims import judge_claim
-from chapter6.study.loading import load_study
 
 from .hand_made import tables
-
-ROOT = Path(__file__).parents[2]
-WOBBLE = np.linspace(-1, 1, 10)
-
-
-@cache
-def claims():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        study = load_study()
-    return {spec.id: spec.claim for each in study.experiments.values() for spec in each.spec.claims}
-
-
-def judged(claim, *recorded, spread=0.02, **told):
-    """The verdict on ten replicates a number or a curve {step: number}, each a little different."""
-    wobble = 1 + spread * WOBBLE
-    many = [
-        (
-            split,
-            metric,
-            {name: [_like(value, by) for by in np.roll(wobble, n)] for n, (name, value) in enumerate(runs.items())},
-        )
-        for split, metric, runs in recorded
-    ]
-    return judge_claim(claims()[claim], "e", tables(*many, **told)).verdict
-
-
-def _like(value, by):
-    return {step: _like(each, by) for step, each in value.items()} if isinstance(value, dict) else float(value * by)
-
-
-def loss(**runs):
-    return "batch", "loss", runs
-
-
-def on_train(**runs):
-    return "train", "accuracy", runs
-
-
-def on_test(**runs):
-    return "test", "accuracy", runs
-
-
-def layers(metric, variant, values):
-    return [("train", f"{metric}/layer-{n}", {variant: value}) for n, value in enumerate(values, start=1)]
+from .own_claims import claims, judged, layers, loss, on_test, on_train
 
 
 def depths(**sides):
@@ -65,6 +17,43 @@ def depths(**sides):
         for side, values in sides.items()
         for depth, value in zip((4, 20), values, strict=True)
     }
+
+
+def soonest(sgd):
+    return loss(**{"sgd-soonest": sgd} | {f"{rule}-soonest": curve for rule, curve in FASTER.items()})
+
+
+def started(learned=0.9, **losses):
+    """Losses of Xavier's and of He's initial weights, by activation."""
+    by_name = {
+        f"{activation}_{start}": value
+        for activation, values in losses.items()
+        for start, value in zip(("xavier", "he"), values, strict=True)
+    }
+    return [loss(**by_name), on_test(**{name: learned if "sigmoid" in name else 0.9 for name in by_name})]
+
+
+def unbroken(second_value, accuracy):
+    """Networks with equal initial weights; of one kind they are as told, of the others they stay so."""
+    names = [f"{activation}_{start}" for activation in ("relu", "sigmoid") for start in ("zeros", "constant")]
+    others = dict.fromkeys(names[:3])
+    second = {**dict.fromkeys(others, 0.0), names[3]: second_value}
+    return [("train", "second_value", second), on_test(**{**dict.fromkeys(others, 0.1), names[3]: accuracy})]
+
+
+SCALES = [1, 0.541, 0.293, 0.158, 0.0858, 0.0464, 0.0251, 0.0136, 0.00736, 0.00398, 0.00215, 0.00117, 0.000631]
+SCALES += [0.000341, 0.000185, 0.0001]
+
+
+def over_scales(plain, bn):
+    """Training accuracies at sixteen initial scales, beginning with the largest."""
+    return on_train(
+        **{
+            f"{name}_std-{scale}": value
+            for name, values in (("plain", plain), ("bn", bn))
+            for scale, value in zip(SCALES, values, strict=True)
+        }
+    )
 
 
 def falling(slow, last=600):
@@ -93,6 +82,10 @@ EXPLODED = {step: 1e4 if step < 3 else loss for step, loss in QUICK.items()}
         ("C03-time", "supported", [loss(sgd=falling(200), **FASTER)]),
         ("C03-time", "supported", [loss(sgd=falling(9000), **FASTER)]),  # SGD is not there when the run ends
         ("C03-time", "contradicted", [loss(sgd=falling(80), **FASTER)]),
+        ("C03-tuned-time", "supported", [soonest(sgd=falling(200))]),
+        ("C03-tuned-time", "contradicted", [soonest(sgd=falling(80))]),
+        # each rule at the rate at which its mean loss is smallest is another question
+        ("C03-tuned-time", "contradicted", [soonest(sgd=falling(80)), loss(**{"sgd-tuned": falling(300)})]),
         ("C04", "supported", [loss(**NO_TRADE | HERE | THERE)]),
         ("C04", "contradicted", [loss(**NO_TRADE)]),
         ("C04", "contradicted", [loss(**NO_TRADE | HERE)]),  # better at one setting, as good at the other
@@ -109,6 +102,13 @@ EXPLODED = {step: 1e4 if step < 3 else loss for step, loss in QUICK.items()}
         ("C15", "supported", [loss(relu_he=1.0, relu_xavier=1.5), on_test(relu_he=0.9, relu_xavier=0.8)]),
         ("C15", "contradicted", [loss(relu_he=1.5, relu_xavier=1.0), on_test(relu_he=0.8, relu_xavier=0.9)]),
         ("C15", "undecided", [loss(relu_he=2.1, relu_xavier=2.3), on_test(relu_he=0.11, relu_xavier=0.1)]),  # neither
+        ("C16", "supported", started(sigmoid=(0.7, 0.8), tanh=(0.7, 0.8))),
+        ("C16", "contradicted", started(sigmoid=(0.7, 0.8), tanh=(0.8, 0.7))),
+        # under sigmoid neither learns: the loss is a little lower where the network still gives one class
+        ("C16", "undecided", started(0.1, sigmoid=(2.2, 2.3), tanh=(0.7, 0.8))),
+        ("C05", "supported", unbroken(0.0005, 0.11)),
+        ("C05", "contradicted", unbroken(0.5, 0.11)),
+        ("C05", "contradicted", unbroken(0.0005, 0.3)),  # equal units learn something, and do not say so
         (
             "C25-equal",
             "supported",
@@ -188,3 +188,49 @@ EXPLODED = {step: 1e4 if step < 3 else loss for step, loss in QUICK.items()}
 )
 def test_claim(claim, verdict, recorded):
     assert judged(claim, *recorded) == verdict
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(0.905, "supported"), (0.912, "undecided"), (0.95, "contradicted")])
+def test_c22_both_places_are_within_a_point(after, verdict):
+    assert judged("C22", on_test(before=0.9, after=after), spread=0.005) == verdict
+
+
+@pytest.mark.parametrize(
+    ("plain", "bn", "c17", "c19", "spread"),
+    [
+        ([0.5] * 4 + [0.1] * 12, [0.9] * 12 + [0.7] * 4, "supported", "supported", "supported"),
+        ([0.9] * 12 + [0.1] * 4, [0.8] * 16, "contradicted", "supported", "supported"),
+        ([0.7] * 16, [0.9] * 13 + [0.6] * 3, "contradicted", "contradicted", "contradicted"),  # faster at 13 of 16
+        # where neither has learned, a higher accuracy is not faster learning
+        ([0.11] * 4 + [0.6] * 12, [0.15] * 4 + [0.9] * 12, "contradicted", "contradicted", "contradicted"),
+        # without it the network learns nowhere, so that its accuracy varies less
+        ([0.1] * 16, [0.9] * 10 + [0.3] * 6, "supported", "supported", "contradicted"),
+    ],
+)
+def test_claims_over_initial_scales(plain, bn, c17, c19, spread):
+    axes = {
+        f"{name}_std-{scale}": {"normalization": name, "std": scale} for name in ("plain", "bn") for scale in SCALES
+    }
+    made = over_scales(plain, bn)
+    assert tuple(judged(claim, made, axes=axes) for claim in ("C17", "C19", "C19-spread")) == (c17, c19, spread)
+
+
+ZIGZAG, STRAIGHT, WIDE = [4, -4, 3, -3, 2, -2, 1], [4, 2, 1, 0.5, 0.2, 0.1, 0.1], [4, 20, 9, -9, -20, -9, -1]
+
+
+@pytest.mark.parametrize(
+    ("adam", "height", "verdict"),
+    [
+        (STRAIGHT, 0.1, "supported"),
+        (ZIGZAG, 0.1, "contradicted"),
+        (WIDE, 0.1, "contradicted"),  # it turns once, and far out
+        (STRAIGHT, 3.0, "contradicted"),  # no zigzag, and no arrival
+    ],
+)
+def test_c02_other_rules_zigzag_less_than_sgd(adam, height, verdict):
+    ways = {"sgd": ZIGZAG, "adam": adam} | dict.fromkeys(("momentum", "adagrad", "rmsprop"), STRAIGHT)
+    heights = {name: [height if name == "adam" else 0.1] for name in ways}
+    made = tables(
+        ("train", "y", {name: [dict(enumerate(way))] for name, way in ways.items()}), ("train", "height", heights)
+    )
+    assert judge_claim(claims()["C02"], "e", made).verdict == verdict

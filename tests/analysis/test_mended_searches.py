@@ -6,7 +6,7 @@ import pytest
 from chapter6.analysis.claims import judge_claim
 
 from .hand_made import search_tables, tables
-from .test_mended_claims import claims
+from .own_claims import claims
 
 SEARCHES, TRIALS = 15, 400
 WOBBLE = 0.01 * np.linspace(-1, 1, SEARCHES)

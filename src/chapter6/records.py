@@ -171,7 +171,8 @@ class ClaimRecord:
     judged `at_convergence` is undecided where the training loss of runs behind it still falls. Parts are counted in
     `groups`, in their order, and every group has to hold. `error_level` is the smallest one at which what is
     decided still stands, `study_level` the same by Holm's procedure over the study's decided headline verdicts, and
-    `replication` the chance that a fresh study of the same size gives another verdict.
+    `replication` the chance that a fresh study of the same size gives another verdict. What is `fragile` would have
+    another verdict by bootstrap-t intervals.
     """
 
     id: str
@@ -190,6 +191,7 @@ class ClaimRecord:
     error_level: float | None = None
     study_level: float | None = None
     replication: float | None = None
+    fragile: bool = False
     preview: bool = False
 
     @property

@@ -29,7 +29,7 @@ PART_KEYS = {
 }
 RESULT_KEYS = {
     *("id", "experiment", "whose", "margin_by", "at_convergence", "verdict", "estimate", "low", "high", "replicates"),
-    *("leading", "parts", "groups", "preview", "error_level", "study_level", "replication"),
+    *("leading", "parts", "groups", "preview", "error_level", "study_level", "replication", "fragile"),
 }
 MADE = tables(
     (

@@ -20,8 +20,8 @@ import pytest
 
 from chapter6.jobs import replicates
 from chapter6.registry import StudyError, canonical
-from chapter6.sharing import archive
-from chapter6.sharing.comparison import agreement
+from chapter6.sharing import archive, wording
+from chapter6.sharing.comparison import ClaimPair, Compared, agreement
 from chapter6.sharing.contents import facts, study_in
 
 from .finished import finish
@@ -191,6 +191,13 @@ FORGED = {
     ),
     "an estimate": ({name: claim("C20", estimate=-0.5) for name in CLAIMS}, "C20: judged again from the tables, estim"),
     "a sentence": ({name: claim("C20", sentence="It is so.") for name in CLAIMS}, "C20: judged again from the tables"),
+    "a record without a key": (
+        {
+            name: parsed(lambda claims: next(each for each in claims if each["id"] == "C20").pop("fragile"))
+            for name in CLAIMS
+        },
+        "C20: judged again from the tables, fragile is False, and None is stated",
+    ),
     "whose reading it is": ({name: claim("C20", whose="reader") for name in CLAIMS}, "tables, whose is"),
     "a claim left out": (
         {name: parsed(lambda claims: claims.pop()) for name in CLAIMS},
@@ -676,3 +683,19 @@ def test_numbers_agree_where_their_intervals_allow_it(a, b, same_seed, other_see
     for first, second in ((a, b), (b, a)):
         assert agreement(part(*first), part(*second), same_seed=True) == same_seed
         assert agreement(part(*first), part(*second), same_seed=False) == other_seed
+
+
+@pytest.mark.parametrize(("a", "b", "told"), [(True, True, "in both"), (False, True, "in B"), (True, False, "in A")])
+def test_what_is_fragile_is_told(a, b, told):
+    records = ({"id": "C20", "verdict": "supported", "fragile": fragile} for fragile in (a, b))
+    compared = Compared(
+        same_seed=True,
+        conditions=[],
+        settings=[],
+        runs=1,
+        other_runs=[],
+        only=([], []),
+        claims=[ClaimPair("It is so", *records, parts=[], unmatched=0)],
+    )
+    assert f"  C20, {told}. This is fragile: " in wording.comparison(compared)
+    assert compared.agree

@@ -9,7 +9,7 @@ from chapter6.analysis.tables import times_table
 from chapter6.records import ClaimRecord
 from chapter6.registry import build, plain
 from chapter6.report.sentences import TELLERS, teller
-from chapter6.report.sentences.english import NUMBERS, number
+from chapter6.report.sentences.english import FRAGILE, NUMBERS, number
 from chapter6.report.strings import languages
 
 LOSSES = ("batch", "loss", {"sgd": [0.61, 0.59, 0.60, 0.62], "adam": [0.30, 0.31, 0.29, 0.30]})
@@ -45,7 +45,7 @@ def sentence(*specs, of=None, **fields):
         (
             {**ORDERING, "scale": "ratio", "margin": 1.5},
             "ADAM's final batch loss is 0.496 times SGD's (95 % interval 0.466 to 0.528, 4 replicates), "
-            "as claimed: less than 0.667 times: supported.",
+            f"as claimed: less than 0.667 times: supported. {FRAGILE}",  # of four ratios one stands far off
         ),
         (
             {**HIGHER, "margin": 0.01},

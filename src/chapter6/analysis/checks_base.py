@@ -19,7 +19,7 @@ from chapter6.analysis.comparisons import (
 )
 from chapter6.analysis.levels import Levels, some_hold, stacked
 from chapter6.analysis.runs import Tables
-from chapter6.analysis.samples import Fresh, Sample
+from chapter6.analysis.samples import Drawn, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, names
 from chapter6.intervals import Direction
 from chapter6.metrics import Split
@@ -107,9 +107,9 @@ class Check(Fields, Family):
         """Return as how many tests the parts are counted in a conjunction: a family is one."""
         return len(asked) if self.needs is None else 1
 
-    def levels(self, asked: Sequence[Comparison], fresh: Fresh | None = None) -> Levels:
+    def levels(self, asked: Sequence[Comparison], drawn: Drawn | None = None) -> Levels:
         """Return the error levels of each of the tests, of these replicates or of every fresh study."""
-        found = stacked([each.levels(fresh) for each in asked])
+        found = stacked([each.levels(drawn) for each in asked])
         return found if self.needs is None else stacked([some_hold(found, self.needs)])
 
     def demand(self, claimed: Range, margin: float, scale: Scale = "value") -> Demand:

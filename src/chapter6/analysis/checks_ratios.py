@@ -15,7 +15,7 @@ from chapter6.analysis.checks_base import Check, Fields, OneOrMore, each_pair
 from chapter6.analysis.comparisons import Comparison, Demand, Numbers, Part, compared, judge_family
 from chapter6.analysis.levels import Levels, all_hold, some_hold, stacked
 from chapter6.analysis.runs import Readings, budgets, times
-from chapter6.analysis.samples import Fresh, Sample
+from chapter6.analysis.samples import Drawn, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.metrics import Split
 from chapter6.quantities import Quantity, Target
@@ -154,8 +154,8 @@ class Reversal(Timed, Check):
     def tests(self, asked: Sequence[Comparison]) -> int:
         return 1
 
-    def levels(self, asked: Sequence[Comparison], fresh: Fresh | None = None) -> Levels:
-        both = [all_hold(stacked([each.levels(fresh) for each in pair])) for pair in _in_twos(asked)]
+    def levels(self, asked: Sequence[Comparison], drawn: Drawn | None = None) -> Levels:
+        both = [all_hold(stacked([each.levels(drawn) for each in pair])) for pair in _in_twos(asked)]
         return stacked([some_hold(stacked(both), 1)])
 
     def judge(self, asked: Sequence[Comparison], tests: int) -> list[Part]:

@@ -8,18 +8,21 @@ from itertools import chain
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from chapter6.analysis.checks_base import Check
 from chapter6.analysis.checks_ratios import Reversal
 from chapter6.analysis.comparisons import Comparison, Group, deciding, judge_family
 from chapter6.analysis.convergence import unconverged
 from chapter6.analysis.levels import Levels, all_hold, holm, joined, some_hold, stacked
+from chapter6.analysis.resampling import Resampled
 from chapter6.analysis.runs import Tables
-from chapter6.analysis.samples import Fresh
+from chapter6.analysis.samples import Drawn, Fresh
 from chapter6.intervals import Verdict
 from chapter6.records import ClaimRecord, Counted, Outcome, Source
 from chapter6.registry import StudyError
 
+RESAMPLES = 2000  # of the replicates, where t is in doubt
 STUDIES = 1000  # fresh ones, drawn to tell how often the verdict is another
 
 
@@ -76,11 +79,11 @@ class Claim:
         tests = sum(check.tests(own) for check, own in checks)
         return [Group(tuple(check.judge(own, tests)), check.needs) for check, own in checks]
 
-    def levels(self, asked: Sequence[Sequence[Comparison]], fresh: Fresh | None = None) -> Levels:
-        """Error levels of the claim's verdicts, of these replicates or of every fresh study."""
+    def levels(self, asked: Sequence[Sequence[Comparison]], drawn: Drawn | None = None) -> Levels:
+        """Error levels of the claim's verdicts: of these replicates, resampled if in doubt, or of fresh studies."""
         if self.combine != "all_of":
-            return some_hold(stacked([each.levels(fresh) for each in chain.from_iterable(asked)]), self.at_least or 1)
-        return all_hold(joined([check.levels(own, fresh) for check, own in zip(self.checks, asked, strict=True)]))
+            return some_hold(stacked([each.levels(drawn) for each in chain.from_iterable(asked)]), self.at_least or 1)
+        return all_hold(joined([check.levels(own, drawn) for check, own in zip(self.checks, asked, strict=True)]))
 
 
 def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = False) -> ClaimRecord:
@@ -105,6 +108,7 @@ def judge_claim(claim: Claim, experiment: str, tables: Tables, preview: bool = F
         groups=tuple(Counted(len(group.parts), group.needed) for group in groups),
         error_level=claim.levels(asked).of(records[leading].verdict),
         replication=replication(claim, asked, records[leading].verdict),
+        fragile=is_fragile(claim, asked, records[leading].verdict),
         preview=preview,
     )
 
@@ -114,9 +118,23 @@ def replication(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Ve
 
     It speaks of other seeds: of the same data, settings and tuned rates.
     """
-    most = max(each.sample.values.size for each in chain.from_iterable(asked))
-    fresh = Fresh.draw(np.random.default_rng(list(claim.id.encode())), STUDIES, most)
+    fresh = Fresh.draw(_stream(claim), STUDIES, _most(asked))
     return 1 - float(claim.levels(asked, fresh).gives(verdict).mean())
+
+
+def is_fragile(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Verdict) -> bool:
+    """Whether bootstrap-t, where t is in doubt, comes to another verdict by the claim's own rule."""
+    if not any(each.sample.in_doubt for each in chain.from_iterable(asked)):
+        return False
+    return not claim.levels(asked, Resampled.draw(_stream(claim), RESAMPLES, _most(asked))).gives(verdict)
+
+
+def _stream(claim: Claim) -> Generator:
+    return np.random.default_rng(list(claim.id.encode()))
+
+
+def _most(asked: Sequence[Sequence[Comparison]]) -> int:
+    return max(each.sample.values.size for each in chain.from_iterable(asked))
 
 
 def over_study(records: Iterable[ClaimRecord]) -> list[ClaimRecord]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from chapter6.analysis.levels import Levels
 from chapter6.analysis.runs import Readings
-from chapter6.analysis.samples import UNBOUNDED, Bounds, Fresh, Sample
+from chapter6.analysis.samples import UNBOUNDED, Bounds, Drawn, Sample
 from chapter6.analysis.variant_data import Setting, VariantData, aligned
 from chapter6.intervals import (
     CONFIDENCE,
@@ -69,9 +69,9 @@ class Comparison(Question):
         verdict = self.settled or self.claimed.judge(interval)
         return Part(replace(self, outcomes=(*self.outcomes, *found)), interval, verdict, correction)
 
-    def levels(self, fresh: Fresh | None = None) -> Levels:
+    def levels(self, drawn: Drawn | None = None) -> Levels:
         """Error levels of the verdicts, of these replicates or of every fresh study."""
-        found = self.sample.levels(self.claimed, fresh)
+        found = self.sample.levels(self.claimed, drawn)
         if self.settled is None:
             return found
         sure = (Verdict.SUPPORTED, Verdict.CONTRADICTED)

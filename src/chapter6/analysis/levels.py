@@ -7,7 +7,8 @@ parts, or what is counted as one, along their last axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from chapter6.metrics import Transform
 from chapter6.records import Range
 
 Flags = NDArray[np.bool_]
+Distribution = Callable[[Array], Array]  # the share of studies whose (truth - mean) / error is at most so much
 Unbounded = tuple[Flags | np.bool, Flags | np.bool]
 
 NOT_CENSORED: Unbounded = (np.False_, np.False_)
@@ -44,12 +46,19 @@ class Levels(NamedTuple):
         return supported if verdict is Verdict.SUPPORTED else contradicted
 
 
-def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unbounded, agreed: float) -> Levels:
+def level_of(
+    values: Array,
+    claimed: Range,
+    transform: Transform,
+    unbounded: Unbounded,
+    agreed: float,
+    distribution: Distribution | None = None,
+) -> Levels:
     """Levels of "the mean lies in the range", by a t interval on the scale over the last axis.
 
     ``values`` stand on the scale already; ``unbounded`` says, below and above, where censored times leave the interval
     open. One replicate, and values that are not finite, decide nothing; values that agree do at the level ``agreed``,
-    and for certain where the range holds all of the scale or nothing of it.
+    and for certain where the range holds all of the scale or nothing of it. ``distribution`` takes Student's place.
     """
     from scipy.special import stdtr
 
@@ -58,8 +67,9 @@ def level_of(values: Array, claimed: Range, transform: Transform, unbounded: Unb
         return Levels(*np.ones((2, *values.shape[:-1])))
     low, high = (_end(end, transform) for end in (claimed.least, claimed.most))
     mean, error = values.mean(axis=-1), values.std(axis=-1, ddof=1) / math.sqrt(replicates)
+    below = distribution or partial(stdtr, replicates - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        not_above = [np.asarray(stdtr(replicates - 1, (end - mean) / error)) for end in (low, high)]
+        not_above = [np.asarray(below((end - mean) / error)) for end in (low, high)]
     (above_low, under_low), (above_high, under_high) = (
         _sides(p, end, unbounded) for p, end in zip(not_above, (low, high), strict=True)
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from chapter6.analysis.levels import NOT_CENSORED, Flags, Levels, agreement, alike, level_of, share_levels
+from chapter6.analysis.resampling import Resampled, is_skewed
 from chapter6.intervals import (
     Array,
     Interval,
@@ -66,6 +67,9 @@ class Fresh:
         return drawn, (below, above)
 
 
+Drawn = Fresh | Resampled
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """A number a replicate, or two that are paired: the first less the second or, where the scale is a ratio, by it.
@@ -102,17 +106,28 @@ class Sample:
             return censored_ratio(self.values, self.rival, self.limit, confidence)
         return (paired_ratio if self.scale == "ratio" else paired_difference)(self.values, self.rival, confidence)
 
-    def levels(self, claimed: Range, fresh: Fresh | None = None) -> Levels:
-        """Error levels of the verdicts on a range: of these replicates, or of every fresh study."""
+    def levels(self, claimed: Range, drawn: Drawn | None = None) -> Levels:
+        """Error levels of the verdicts on a range: of these replicates, resampled if in doubt, or of fresh studies."""
         if self.values.size == 0 or (self.certain and self.values.size == 1):  # a fresh study would be the same
             told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED, 0.0)
-            return told if fresh is None else Levels(*(np.broadcast_to(side, len(fresh.truths)) for side in told))
+            return Levels(*(np.broadcast_to(s, len(drawn.truths)) for s in told)) if isinstance(drawn, Fresh) else told
         values, flags = self._scaled, self._censored
         agreed = agreement(self.values.size) if alike(values) and not self.certain else 0.0  # else they are drawn twice
-        if fresh is not None:
-            values, flags = fresh.of(values, flags)
+        resampled = drawn.distribution(values) if isinstance(drawn, Resampled) and self.in_doubt else None
+        if isinstance(drawn, Fresh):
+            values, flags = drawn.of(values, flags)
         below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
-        return level_of(values, claimed, self._transform, (below, above), agreed)
+        return level_of(values, claimed, self._transform, (below, above), agreed, resampled)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a t interval may mislead: the replicates are skewed, or one stands at a bound of what is measured."""
+        scaled = self._scaled
+        if self.certain or scaled.size < 2 or not np.isfinite(scaled).all() or alike(scaled):
+            return False
+        sides = [self.values] if self.rival is None else [self.values, self.rival]
+        ends = [*self.bounds, math.inf]  # a time that was not reached stands at the end of its run
+        return is_skewed(scaled) or any(np.isin(side, ends).any() for side in sides)
 
     @property
     def _reach(self) -> Bounds:
@@ -170,15 +185,19 @@ class Successes(Sample):
         high = betaincinv(k + 1, n - k, 1 - error) if k < n else 1.0
         return Interval(k / n, float(low), float(high), confidence, n)
 
-    def levels(self, claimed: Range, fresh: Fresh | None = None) -> Levels:
+    @property
+    def in_doubt(self) -> bool:
+        return False
+
+    def levels(self, claimed: Range, drawn: Drawn | None = None) -> Levels:
         """Error levels of the verdicts; the truth of a fresh study is drawn from Jeffreys' beta distribution."""
         from scipy.special import betaincinv
 
         n = self.values.size
         if not n or np.isnan(self.values).any():
-            return super().levels(claimed, fresh)
+            return super().levels(claimed, drawn)
         k = self.values.sum()
-        if fresh is not None:
-            truths = betaincinv(k + 0.5, n - k + 0.5, fresh.truths[:, :1])
-            k = (fresh.studies[:, :n] < truths).sum(axis=-1)
+        if isinstance(drawn, Fresh):
+            truths = betaincinv(k + 0.5, n - k + 0.5, drawn.truths[:, :1])
+            k = (drawn.studies[:, :n] < truths).sum(axis=-1)
         return share_levels(np.asarray(k), n, claimed)

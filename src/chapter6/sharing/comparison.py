@@ -47,6 +47,12 @@ class ClaimPair:
         return bool(self.a["verdict"] != self.b["verdict"])
 
     @property
+    def fragile(self) -> str:
+        """Where the verdict hangs on the kind of interval: in A, in B, in both or (empty) nowhere."""
+        found = [letter for letter, record in (("A", self.a), ("B", self.b)) if record["fragile"]]
+        return "in both" if len(found) == 2 else "".join(f"in {letter}" for letter in found)
+
+    @property
     def differing(self) -> list[PartPair]:
         """Numbers that differ by more than their intervals allow."""
         return [part for part in self.parts if part.agreement == "differ"]

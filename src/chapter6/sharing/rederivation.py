@@ -90,8 +90,8 @@ def verdict_problems(told: Mapping[str, Any], again: Mapping[str, Any]) -> Probl
 
 def _difference(told: Any, again: Any, place: str = "") -> str:
     """Say where data differ, numbers in more than the last digits; nothing where they do not."""
-    if isinstance(told, dict) and isinstance(again, dict) and set(told) == set(again):
-        pairs = [(f"{place}.{key}".lstrip("."), told[key], again[key]) for key in again]
+    if isinstance(told, dict) and isinstance(again, dict):
+        pairs = [(f"{place}.{key}".lstrip("."), told.get(key), again.get(key)) for key in {**again, **told}]
     elif isinstance(told, list) and isinstance(again, list) and len(told) == len(again):
         pairs = [(f"{place}[{number}]", *both) for number, both in enumerate(zip(told, again, strict=True))]
     else:

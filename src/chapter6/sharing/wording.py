@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from chapter6.report.sentences.english import number
+from chapter6.report.sentences.english import FRAGILE, number
 from chapter6.sharing.archive import Manifest
 from chapter6.sharing.checks import CHECKS
 from chapter6.sharing.comparison import ClaimPair, Compared, PartPair
@@ -149,6 +149,8 @@ def _claims(compared: Compared) -> str:
         f"  of {len(compared.parts)} numbers {counts['equal']} are equal bit for bit, {counts['agree']} agree"
         f" ({rule}), {counts['differ']} differ{silent}\n"
     )
+    fragile = [f"{pair.a['id']}, {pair.fragile}. {FRAGILE}" for pair in compared.claims if pair.fragile]
+    text += _lines(fragile, "")
     odd = [pair for pair in compared.claims if pair.flipped or pair.unmatched or pair.differing]
     return text + "".join(_claim(pair) for pair in odd)
 

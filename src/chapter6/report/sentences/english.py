@@ -28,6 +28,7 @@ CORRECTIONS: dict[Correction, str] = {
     "holm": ", Holm-corrected",
     "bonferroni": ", Bonferroni-corrected",
 }
+FRAGILE = "This is fragile: the replicates are skewed or stand at a bound, and bootstrap-t comes to another verdict."
 SUMMARIES: dict[Summary, str] = {
     "last": "final",
     "first": "initial",
@@ -49,7 +50,8 @@ class English:
 
     def verdict(self, claim: ClaimRecord) -> str:
         """Return how many parts hold, where there are several, and what the deciding one measured."""
-        return capitalized(f"{self._count(claim)}{self.part(claim.parts[claim.leading])}")
+        told = capitalized(f"{self._count(claim)}{self.part(claim.parts[claim.leading])}")
+        return f"{told} {FRAGILE}" if claim.fragile else told
 
     def part(self, part: PartRecord) -> str:
         """Return what was measured, with its interval, what is claimed, and the verdict."""

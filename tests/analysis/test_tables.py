@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from chapter6.analysis.tables import SETTING_COLUMNS, Described, Level, curves_table, settings_table, summary_table
+from chapter6.analysis.tables import (
+    SETTING_COLUMNS,
+    Described,
+    Level,
+    curves_table,
+    histograms_table,
+    settings_table,
+    summary_table,
+)
 
 SGD = Level("", "sgd", "sgd", "")
 RATE = Level("rate", 0.1, "rate-0.1", "a tenth")
@@ -75,6 +83,21 @@ def test_every_finite_number_of_a_curve_is_a_row_and_histograms_are_none():
         ("x", "a", 0, 20, "batch", "loss", 0.25),
         ("x", "a", 1, 20, "test", "accuracy", 0.75),
     ]
+    assert list(table.itertuples(index=False, name=None)) == rows
+
+
+def test_a_variant_has_histograms_of_several_ranges():
+    record = {"experiment": "x", "variant": "a", "replicate": 0}
+    shares = np.array([0]), np.array([[0.25, 0.75]])
+    run = record, {("train", "histogram/layer-1"): shares, ("train", "histogram/delta/layer-1"): shares}
+    ranges = {("a", "histogram"): (-1.0, 1.0), ("a", "histogram/delta"): (-20.0, 10.0)}
+    rows = [
+        (-1, 0, 0.25, "histogram/layer-1"),
+        (0, 1, 0.75, "histogram/layer-1"),
+        (-20, -5, 0.25, "histogram/delta/layer-1"),
+        (-5, 10, 0.75, "histogram/delta/layer-1"),
+    ]
+    table = histograms_table([run], ranges)[["left", "right", "share", "metric"]]
     assert list(table.itertuples(index=False, name=None)) == rows
 
 

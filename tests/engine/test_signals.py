@@ -8,7 +8,7 @@ import pytest
 from chapter6.engine.activations import Activation
 from chapter6.engine.examples import Examples
 from chapter6.engine.measurements.activations import LayerInputs, Moments, Tails
-from chapter6.engine.measurements.gradients import Deltas, GradientSigns
+from chapter6.engine.measurements.gradients import Deltas, GradientSigns, GradientSizes
 from chapter6.engine.measurements.watching import watched
 from engine.combinations import every_combination, layers
 from engine.looks import bend, layer_problem, read, values
@@ -73,6 +73,20 @@ def test_the_delta_of_one_example_is_the_gradient_of_the_biases():
         biases = problem.parameters.value_of[f"biases/{name}"]
         slope = central_difference(lambda _: problem.evaluator(1).loss(x, label), biases)
         assert read(Deltas(), problem)[f"delta_norm/{name}"] == pytest.approx(np.linalg.norm(slope), rel=1e-6)
+
+
+def test_sizes_of_gradients_are_counted_by_decades_and_zeros_not_at_all():
+    """At equal logits of two classes the gradient is -1/2 and 1/2, of which the weights make a delta of 0.04.
+
+    The second unit is dead. Inputs are 1 and 100, so of the four gradients of weights two are 0.04 and 4, two are 0.
+    """
+    problem = layer_problem([[1, 100]], outputs=2)
+    problem.parameters.value_of["weights/layer-1"][...] = [[1, -1], [0, 0]]
+    problem.parameters.value_of["weights/layer-2"][...] = [[-0.04, 0.04], [0, 0]]
+    problem.parameters.value_of["biases/layer-2"][...] = [0.04, -0.04]
+    readings = read(GradientSizes(low=-3, high=1, bins=4), problem)
+    np.testing.assert_array_equal(readings["histogram/delta/layer-1"], [0, 0.5, 0, 0])
+    np.testing.assert_array_equal(readings["histogram/gradient/layer-1"], [0, 0.25, 0, 0.25])
 
 
 def test_watching_changes_nothing():

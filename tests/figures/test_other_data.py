@@ -71,6 +71,30 @@ def test_histograms_average_over_replicates(layered):
     assert shown == pytest.approx(middle)
 
 
+def test_sizes_of_deltas_are_shown_over_the_decades_that_any_reaches(layered):
+    """Deltas of 1e-3.3 to 1e-1.2 in one variant, in the other half of them, the rest being smaller than any bin."""
+    edges = np.arange(-20, 11, 1.0)
+    wide, few = np.zeros(30), np.zeros(30)
+    wide[16:19], few[17] = [0.25, 0.25, 0.5], 0.5
+    bins = [
+        pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares}).assign(
+            experiment="x", variant=variant, replicate=0, step=0, split="train", metric=f"histogram/delta/layer-{layer}"
+        )
+        for variant, shares in (("tanh_he", wide), ("relu_he", few))
+        for layer in (1, 2, 10)
+    ]
+    tables = {**layered, "histograms": pd.concat([layered["histograms"], *bins], ignore_index=True)}
+    figure = Histograms(of="delta", layers=(2, 10), variants=("tanh_he", "relu_he"), bins=4)
+    data = figure.data(tables)
+    assert data["layer"].drop_duplicates().tolist() == ["layer 2", "layer 10"]
+    assert (data["left"].min(), data["right"].max()) == (-4, 0)
+    assert data[data["variant"] == "tanh_he"]["share"].tolist() == [0.25, 0.25, 0.5, 0] * 2
+    assert set(data[data["variant"] == "relu_he"]["outside"]) == {0.5}
+    texts = [text.get_text() for ax in figure.draw(tables).axes for text in ax.texts]
+    assert texts.count("50 %\nsmaller") == 2
+    assert set(Histograms().data(tables)["layer"]) == {"layer 1", "layer 2", "layer 3"}  # those of activations alone
+
+
 def test_layers_are_numbered_and_zero_is_marked(layered):
     figure = Layers(metric="gradient_norm", columns="activation")
     data = figure.data(layered)
@@ -81,6 +105,21 @@ def test_layers_are_numbered_and_zero_is_marked(layered):
     drawing = figure.draw(layered)
     assert drawing.axes[0].get_yscale() == "log"
     assert "exactly zero" in [text.get_text() for text in drawing.legends[0].get_texts()]
+
+
+def test_a_theory_is_dashed_beside_what_was_measured(layered):
+    curves = layered["curves"]
+    told = curves[curves["metric"].str.startswith("gradient_norm")]
+    told = told.assign(metric="expected_" + told["metric"], value=0.5)
+    tables = {**layered, "curves": pd.concat([curves, told], ignore_index=True)}
+    figure = Layers(metric="gradient_norm", theory=True, columns="activation")
+    data = figure.data(tables)
+    assert (data[data["theory"]]["mean"] == 0.5).all()
+    assert len(data[data["theory"]]) == len(data[~data["theory"]]) > 0
+    drawing = figure.draw(tables)
+    assert sum(line.is_dashed() for ax in drawing.axes for line in ax.lines) == 9
+    assert "theory" in [text.get_text() for text in drawing.legends[0].get_texts()]
+    assert figure.metrics_named() == {("train", "gradient_norm/layer-*"), ("train", "expected_gradient_norm/layer-*")}
 
 
 def test_dots_hold_final_values_and_each_run(optimizers):

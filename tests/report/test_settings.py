@@ -46,6 +46,13 @@ def test_many_variants_are_shown_by_axes_and_levels():
     assert view.variants == 90
 
 
+def test_what_a_level_measures_is_told_by_name():
+    records = [{"measure": "deltas", "at": "end"}, {"measure": {"kind": "tails", "low": 0.1}, "at": "end"}]
+    start = Level("rate", "initial", {"steps": 0, "record": records})
+    view = describe([variant(**{"optimizer.learning_rate": i / 100}) for i in range(1, 91)], [start], WORDS)
+    assert view.differing.rows == (("rate", "initial", "updates: 0; measured: deltas, tails"),)
+
+
 def test_settings_that_play_no_part_are_left_out():
     point = {**RUN, "surface": "bowl", "surface.elongation": 20, "surface.start": [-7, 2]}
     del point["network.hidden"]

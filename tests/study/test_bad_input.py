@@ -61,6 +61,10 @@ BAD = {
         {"base": RUN | {"data": {"kind": "noise", "examples": 10}, "steps": 0, "loss": "linear"}},
         ["variant 'slow': network.outputs: the data have no classes"],
     ),
+    "a theory beside what it does not cover": (
+        {"base": RUN | {"record": [{"measure": "expected_signals", "at": "end"}]}},
+        ["variant 'slow'", "measurement 'expected_signals' is made for loss linear, not softmax_cross_entropy"],
+    ),
     "facts of the data set": ({"base": RUN | {"data": {"source": {}}}}, ["data.source", "config/config.yaml"]),
     "replicates 0": ({"replicates": 0}, ["replicates", "greater than 0", "0"]),
     "replicates 0 of a variant": ({"variants": {"a": {"replicates": 0}}}, ["'a'", "replicates", "0"]),

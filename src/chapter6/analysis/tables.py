@@ -87,8 +87,11 @@ def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
     return table[[*CURVE_COLUMNS, *(["trial"] if "trial" in table else [])]]
 
 
-def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    """One row a bin: ``share`` of all values in [left, right); ``ranges`` maps a variant to its bins' range."""
+def histograms_table(runs: Iterable[Run], ranges: Mapping[tuple[str, str], tuple[float, float]]) -> pd.DataFrame:
+    """One row a bin: ``share`` of all values in [left, right).
+
+    ``ranges`` maps a variant and a metric, without its layer, to the range of the bins.
+    """
     import pandas as pd
 
     parts = []
@@ -96,7 +99,7 @@ def histograms_table(runs: Iterable[Run], ranges: Mapping[str, tuple[float, floa
         for (split, metric), (steps, values) in curves.items():
             if values.ndim < 2:
                 continue
-            edges = np.linspace(*ranges[record["variant"]], values.shape[1] + 1)
+            edges = np.linspace(*ranges[record["variant"], metric.rpartition("/")[0]], values.shape[1] + 1)
             for step, shares in zip(steps, values, strict=True):
                 part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
                 parts.append(part.assign(**_names(record), step=step, split=split, metric=metric))

@@ -262,6 +262,8 @@ class Run:
             raise StudyError(f"measurement {measurement.key!r} is made for runs that start from others: no starts_from")
         if self.data and not self.data.outputs and any("accuracy" in metric for metric in measurement.metrics):
             raise StudyError(f"measurement {measurement.key!r} needs labels, and the data have none")
+        if self.network and (refused := measurement.refuses(self.architecture)):
+            raise StudyError(f"measurement {measurement.key!r} is made for {refused}")
         for split, key in HELD_BY:
             if split in measurement.splits_read and not (self.data and split in self.data.splits_held):
                 raise StudyError(f"{split} data are read, but there are none: {key} is 0")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, 4.0)}
 MOST_TICKS = 11  # layers whose numbers stand side by side in a panel
+THEORY: dict[str, Any] = {"linestyle": (0, (3, 2)), "linewidth": 1, "zorder": 4}  # drawn over what is measured
 TALLEST = 6.0  # a bar is cut at this many times the height of an even spread
 
 
@@ -31,15 +32,23 @@ class Histograms(Figure):
 
     A row shows the range of its activation function (sigmoid 0 to 1, tanh -1 to 1, ReLU 0 to 4) and has one
     vertical scale. Bars that pile up beyond it are cut and their share written beside them, as is the share
-    outside the range.
+    outside the range. With ``of`` it is that of the sizes of deltas or of gradients, over all decades that
+    any variant reaches; what is smaller still is told beside them. ``layers`` are those shown, by default all.
     """
 
+    layers: tuple[Count, ...] = ()
+    of: Literal["activation", "delta", "gradient"] = "activation"
     split: Split = "train"
     at: Literal["first", "last"] = "last"
     bins: Count = 40
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        return {(self.split, "histogram/layer-*")}
+        return {(self.split, f"{self.recorded}/layer-*")}
+
+    @property
+    def recorded(self) -> str:
+        """The metric of the histograms, without the layer."""
+        return "histogram" if self.of == "activation" else f"histogram/{self.of}"
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
         """Return variant, label, activation, layer, left, right, share, density, outside."""
@@ -47,24 +56,28 @@ class Histograms(Figure):
 
         settings, histograms = tables["settings"], tables["histograms"]
         names = selection.labels(settings)
+        histograms = histograms[histograms["metric"].str.rpartition("/")[0] == self.recorded]
+        numbers = histograms["metric"].str.rpartition("-")[2].astype(int)
+        histograms = histograms.assign(layer=numbers)[numbers.isin(self.layers or numbers)]
+        decades = None if self.of == "activation" else _reached(histograms)
         parts = []
         for variant in selection.choose(settings, self.variants):
             rows = histograms[(histograms["variant"] == variant) & (histograms["split"] == self.split)]
             rows = _at(rows, self.at)
             activation = _activation(settings, variant)
-            for metric, of_layer in rows.groupby("metric", sort=False):
-                binned = self._binned(of_layer, activation)
+            for layer, of_layer in rows.groupby("layer"):
+                binned = self._binned(of_layer, decades or _shown(of_layer, activation), activation)
                 parts.append(
                     binned.assign(
                         variant=variant,
                         label=names[variant],
                         activation=activation,
-                        layer=str(metric).rpartition("/")[2].replace("-", " "),
+                        layer=f"layer {layer}",
                     )
                 )
         return concat(parts, ignore_index=True)
 
-    def _binned(self, rows: DataFrame, activation: str) -> DataFrame:
+    def _binned(self, rows: DataFrame, shown: tuple[float, float], activation: str) -> DataFrame:
         """Return left, right, share, density, outside of one variant's layer in the shown range's bins.
 
         A bounded activation at its upper bound lies in the recorded bin that starts there: it belongs to the
@@ -72,10 +85,10 @@ class Histograms(Figure):
         """
         from pandas import DataFrame
 
-        low, high = RANGES.get(activation, (float(rows["left"].min()), float(rows["right"].max())))
+        low, high = shown
         edges = np.linspace(low, high, self.bins + 1)
         place = np.searchsorted(edges, rows["left"].to_numpy() + 1e-9, side="right") - 1
-        if activation in ("sigmoid", "tanh"):
+        if self.of == "activation" and activation in ("sigmoid", "tanh"):
             place = np.where(np.isclose(rows["left"], high), self.bins - 1, place)
         inside = (place >= 0) & (place < self.bins)
         replicates = rows["replicate"].nunique()
@@ -96,12 +109,12 @@ class Histograms(Figure):
         looks = style.looks(list(data["activation"].unique()))
         for axes, variant in zip(grid, variants, strict=True):
             row = data[data["variant"] == variant]
-            _draw_row(axes, row, layers, looks[row["activation"].iloc[0]].color)
+            _draw_row(axes, row, layers, looks[row["activation"].iloc[0]].color, self.of == "activation")
         for ax, layer in zip(grid[0], layers, strict=True):
             ax.set_title(layer, loc="center")
         for ax in grid[-1]:
-            ax.set_xlabel("activation")
-        note = "per cent beside a cut bar: the share of the activations that it holds"
+            ax.set_xlabel("activation" if self.of == "activation" else "log10 of the size")
+        note = f"per cent beside a cut bar: the share of the {self.of}s that it holds"
         figure.text(0.99, 0.06 / figure.get_figheight(), note, ha="right", va="bottom", size=8.5, color=style.MUTED)
         return figure
 
@@ -146,11 +159,23 @@ def _activation(settings: DataFrame, variant: str) -> str:
     return next((value for value in found if value), "")
 
 
+def _shown(rows: DataFrame, activation: str) -> tuple[float, float]:
+    """Return the range that an activation's histograms show."""
+    return RANGES.get(activation, (float(rows["left"].min()), float(rows["right"].max())))
+
+
+def _reached(histograms: DataFrame) -> tuple[float, float]:
+    """Return an even number of whole decades that hold all that any variant reaches."""
+    filled = histograms[histograms["share"] > 0]
+    low, high = float(np.floor(filled["left"].min())), float(np.ceil(filled["right"].max()))
+    return low, high + (high - low) % 2
+
+
 def _range(row: DataFrame) -> tuple[float, float]:
     return float(row["left"].min()), float(row["right"].max())
 
 
-def _draw_row(axes: Any, row: DataFrame, layers: list[str], color: str) -> None:
+def _draw_row(axes: Any, row: DataFrame, layers: list[str], color: str, signed: bool) -> None:
     low, high = _range(row)
     top = min(float(row["density"].max()), TALLEST / (high - low))
     for ax, layer in zip(axes, layers, strict=True):
@@ -160,12 +185,12 @@ def _draw_row(axes: Any, row: DataFrame, layers: list[str], color: str) -> None:
         ax.set(xlim=(low, high), ylim=(0, 1.02 * top), yticks=[], xticks=[low, (low + high) / 2, high])
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.grid(visible=False)
-        _write_shares(ax, bins, top)
+        _write_shares(ax, bins, top, signed)
     axes[0].set_ylabel(row["label"].iloc[0], rotation=0, ha="right", va="center", labelpad=8)
 
 
-def _write_shares(ax: Axes, bins: DataFrame, top: float) -> None:
-    """Write the share of each pile that is cut, beside it, and the share outside the range."""
+def _write_shares(ax: Axes, bins: DataFrame, top: float, signed: bool) -> None:
+    """Write the share of each pile that is cut, beside it, and the share outside the range; sizes lie below it."""
     low, high = _range(bins)
     cut = (bins["density"] > 1.001 * top).to_numpy()
     starts = np.flatnonzero(cut & ~np.append(False, cut[:-1]))
@@ -184,8 +209,11 @@ def _write_shares(ax: Axes, bins: DataFrame, top: float) -> None:
         )
     outside = float(bins["outside"].iloc[0])
     if outside >= 0.0005:
-        where = f"above {high:g}" if low == 0 else "outside"
-        ax.text(0.97, 0.5, f"{_percent(outside)}\n{where}", transform=ax.transAxes, ha="right", va="center", size=8.5)
+        where = "smaller" if not signed else f"above {high:g}" if low == 0 else "outside"
+        heights, third = bins["density"].to_numpy(), len(bins) // 3
+        at_right = signed or heights[-third:].max() <= heights[:third].max()  # where bars are lower
+        x, side = (0.97, "right") if at_right else (0.03, "left")
+        ax.text(x, 0.5, f"{_percent(outside)}\n{where}", transform=ax.transAxes, ha=side, va="center", size=8.5)
 
 
 def _percent(share: float) -> str:
@@ -197,10 +225,12 @@ class Layers(Figure):
     """A layer's metric (``gradient_norm``, ``activation_std``, ``unit_std``) against the layer, with t intervals.
 
     ``columns`` names the axis spread over panels, ``lines`` that of the lines. On the logarithmic scale means
-    are geometric, and a mean of exactly zero is a hollow marker at the lower edge.
+    are geometric, and a mean of exactly zero is a hollow marker at the lower edge. With ``theory`` dashed lines
+    beside them tell what layers of infinite width would have (``expected_signals``).
     """
 
     metric: str
+    theory: bool = False
     split: Split = "train"
     at: Literal["first", "last"] = "last"
     log_y: bool = True
@@ -209,20 +239,32 @@ class Layers(Figure):
     per_row: Count = 3
 
     def metrics_named(self) -> set[tuple[str, str]]:
-        return {(self.split, f"{self.metric}/layer-*")}
+        return {(self.split, f"{metric}/layer-*") for metric in self._metrics}
+
+    @property
+    def _metrics(self) -> tuple[str, ...]:
+        return (self.metric, f"expected_{self.metric}") if self.theory else (self.metric,)
 
     def axes_named(self) -> set[str]:
         return {self.columns, self.lines} - {""}
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
-        """Return panel, line, label, layer (its number), mean, low, high, replicates."""
+        """Return panel, line, label, layer (its number), theory (whether it is), mean, low, high, replicates."""
+        from pandas import concat
+
         settings = tables["settings"]
         variants = selection.choose(settings, self.variants)
-        rows = selection.rows_of(tables["curves"], f"{self.metric}/layer-*", [self.split], variants)
+        parts = [
+            selection.rows_of(tables["curves"], f"{metric}/layer-*", [self.split], variants).assign(
+                theory=metric != self.metric
+            )
+            for metric in self._metrics
+        ]
+        rows = concat(parts, ignore_index=True)
         rows = _at(rows, self.at).assign(layer=lambda each: each["layer"].str.rpartition("-")[2].astype(int))
         placed = selection.place(settings, variants, self.columns, self.lines)
         rows = placed.assign(order=range(len(placed))).merge(rows, on="variant").sort_values(["order", "layer"])
-        by = ["panel", "line", "label", "layer"]
+        by = ["panel", "line", "label", "layer", "theory"]
         return by_group(rows, by, self.log_y, metric_of(self.metric).is_share)
 
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:
@@ -234,14 +276,18 @@ class Layers(Figure):
         for ax, (panel, rows) in zip(axes, groups, strict=True):
             for line, of_line in rows.groupby("line", sort=False):
                 shift = 0.05 * (lines.index(line) - (len(lines) - 1) / 2)
-                _draw_line(ax, of_line, looks[str(line)], shift, self.log_y)
+                _draw_line(ax, of_line[~of_line["theory"]], looks[str(line)], shift, self.log_y)
+                told = of_line[of_line["theory"]]
+                ax.plot(told["layer"] + shift, told["mean"], color=style.INK, **THEORY)
             ax.set_title(str(panel))
             ax.set_xticks(layers[:: 1 + len(layers) // MOST_TICKS])
         if self.log_y and (data["mean"] > 0).any():
             axes[0].set_yscale("log")
         panels.share_axis(axes[0], self.metric)
         panels.name_axes(axes, "layer", style.metric_name(self.metric))
-        panels.legend(figure, _layer_keys(data, looks, self.log_y), len(groups))
+        keys = _layer_keys(data, looks, self.log_y)
+        keys += [panels.key("theory", color=style.INK, **THEORY)] if self.theory else []
+        panels.legend(figure, keys, len(groups))
         return figure
 
 

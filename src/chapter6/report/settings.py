@@ -181,10 +181,18 @@ def _variants_table(
     return TableView((text["variant"], *columns), tuple(rows))
 
 
+def _kind(part: str | Mapping[str, Any]) -> str:
+    """Return the kind of a part as its author wrote it, short or in full."""
+    return part if isinstance(part, str) else str(part["kind"])
+
+
 def _levels_table(levels: Sequence[Level], words: Strings) -> TableView:
     text = words["settings"]
     rows = []
     for level in levels:
-        sets = "; ".join(f"{name}: {value}" for name, value in _parts(level.sets, words).items())
+        parts = _parts({key: value for key, value in level.sets.items() if key != "record"}, words)
+        if records := level.sets.get("record"):
+            parts[text["measured"]] = ", ".join(term(_kind(record["measure"]), words) for record in records)
+        sets = "; ".join(f"{name}: {value}" for name, value in parts.items())
         rows.append((term(level.axis, words), level.name, sets or text["none"]))
     return TableView((text["axis"], text["level"], text["sets"]), tuple(rows))

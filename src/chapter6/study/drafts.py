@@ -124,7 +124,7 @@ def _levels(axis: str, levels: Any) -> Iterator[tuple[Level, Mapping[str, Any] |
     if isinstance(levels, Mapping):
         for value, sets in levels.items():
             key = value if isinstance(value, str) else f"{axis}-{_number(value)}"
-            label = str(sets.get("label", key.replace("-", " ")))
+            label = str(sets.get("label", key.replace("-", " ").replace("_", " ")))
             yield Level(axis, value, key, label), {k: v for k, v in sets.items() if k != "label"}
         return
     leaf = axis.split(".")[-1]

@@ -26,6 +26,7 @@ from chapter6.analysis.tables import (
     Run as Row,
 )
 from chapter6.engine.measurements.activations import Activations
+from chapter6.engine.measurements.gradients import GradientSizes
 from chapter6.engine.run import Run
 from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant
@@ -129,11 +130,13 @@ def _classes(run: Run) -> dict[str, float]:
     return {"classes": run.classes or nan, "earlier_classes": (earlier.classes if earlier else None) or nan}
 
 
-def _histogram_ranges(experiment: Experiment) -> Mapping[str, tuple[float, float]]:
-    """Return the range of every variant's histograms."""
+def _histogram_ranges(experiment: Experiment) -> Mapping[tuple[str, str], tuple[float, float]]:
+    """Return the range of every variant's histograms, by their metric without the layer."""
     return {
-        variant.name: (record.measure.low, record.measure.high)
+        (variant.name, metric.rpartition("/")[0]): (record.measure.low, record.measure.high)
         for variant in experiment.variants.values()
         for record in variant.run.record
-        if isinstance(record.measure, Activations)
+        if isinstance(record.measure, Activations | GradientSizes)
+        for metric in record.measure.metrics
+        if metric.startswith("histogram/")
     }

@@ -6,6 +6,7 @@ from chapter6.engine.measurements import (  # noqa: F401 (they join)
     losses,
     robustness,
     surfaces,
+    theory,
     units,
     weights,
 )

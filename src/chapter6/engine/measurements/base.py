@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.arrays import Array
+from chapter6.engine.network import Architecture
 from chapter6.engine.problems import NetworkProblem, Problem
 from chapter6.registry import Family
 
@@ -39,6 +40,11 @@ class Measurement(Family):
     def splits_read(self) -> tuple[str, ...]:
         """The splits the readings belong to."""
         return ("train",)
+
+    def refuses(self, architecture: Architecture) -> str:
+        """Return which networks it can read, and what of this one it cannot; "" where it reads it."""
+        del architecture
+        return ""
 
     def bind(self, problem: Problem) -> Reader:
         """Return what yields the readings of the moment in which it is called."""

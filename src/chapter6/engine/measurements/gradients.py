@@ -48,17 +48,37 @@ class Deltas(Measurement):
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield the norm for every hidden layer."""
         assert isinstance(problem, NetworkProblem)
-        norms: dict[str, float] = {}
+        for name, delta in _deltas(problem, self.examples).items():
+            yield "train", f"delta_norm/{name}", float(np.linalg.norm(delta))
 
-        def look(name: str, delta: Array) -> None:
-            norms[name] = float(np.linalg.norm(delta.astype(np.float64)))
 
-        images, targets = first_examples(problem, self.examples)
-        watched(problem, len(images), lambda layer: isinstance(layer, Activation), back=look).differentiate(
-            images, targets
-        )
-        for name, norm in reversed(norms.items()):
-            yield "train", f"delta_norm/{name}", norm
+@dataclass(frozen=True)
+class GradientSizes(Measurement, key="gradient_sizes"):
+    """Histograms of log10 of the size of each layer's deltas and of the gradients of its weights, over ``examples``.
+
+    They hold shares of all of a layer's numbers, so what lies outside of [low, high], such as all that is exactly 0, is
+    what their sum lacks to one.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("histogram/delta/layer-*", "histogram/gradient/layer-*")
+    examples: Count = 1000
+    low: float = -20.0
+    high: float = 10.0
+    bins: Count = 150
+
+    def measure(self, problem: Problem) -> Iterator[Reading]:
+        """Yield both for every hidden layer."""
+        assert isinstance(problem, NetworkProblem)
+        for name, delta in _deltas(problem, self.examples).items():
+            gradient = problem.parameters.gradient_of[f"weights/{name}"]
+            yield "train", f"histogram/delta/{name}", self._histogram(delta)
+            yield "train", f"histogram/gradient/{name}", self._histogram(gradient.astype(np.float64))
+
+    def _histogram(self, values: Array) -> Array:
+        sizes = np.abs(values)
+        logarithms = np.log10(sizes, where=sizes > 0, out=np.full_like(sizes, np.inf))
+        shares: Array = np.histogram(logarithms, self.bins, (self.low, self.high))[0] / sizes.size
+        return shares
 
 
 @dataclass(frozen=True)
@@ -83,3 +103,16 @@ class GradientSigns(Measurement, key="gradient_signs"):
                 units = (rises | falls).sum()
                 share = float((rises ^ falls).sum() / units) if units else nan
                 yield "train", f"one_signed/{slot.removeprefix('weights/')}", share
+
+
+def _deltas(problem: NetworkProblem, examples: int) -> dict[str, Array]:
+    """Return every hidden layer's delta over the first ``examples``, in float64, and leave those of the parameters."""
+    found: dict[str, Array] = {}
+
+    def look(name: str, delta: Array) -> None:
+        found[name] = delta.astype(np.float64)
+
+    images, targets = first_examples(problem, examples)
+    network = watched(problem, len(images), lambda layer: isinstance(layer, Activation), back=look)
+    network.differentiate(images, targets)
+    return dict(reversed(found.items()))

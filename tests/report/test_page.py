@@ -248,6 +248,13 @@ def test_a_summary_lists_claims_with_their_verdicts():
     assert "Adam learns faster than SGD" in text(listed[1])
 
 
+def test_a_summary_lists_readings_once_below_their_claim():
+    summary = SectionView("6.6", "# 6.6 Summary\n\n::: claims C06-slope C06\n:::\n\n::: claims C06-slope\n:::\n")
+    root = parsed(replace(PAGE, sections=(SectionView("6.1", "", (with_claims("C06", "C06-slope"),)), summary)))
+    listed = [[a.text for a in each.iter("a")] for each in by_class(root, "verdict-list")]
+    assert listed == [["C06", "C06-slope"], ["C06-slope"]]
+
+
 def test_tuning_stands_with_the_settings():
     tuning = TuningView("Tuning: the rate", "How.", TableView(("Variant", "Chosen"), (("SGD", "0.1"),)))
     page = replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, tuning=tuning),)),))

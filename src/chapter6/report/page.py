@@ -74,8 +74,9 @@ class Anchors:
         return self._claims[id(claim)]
 
     def claims(self, names: Sequence[str]) -> tuple[ClaimView, ...]:
-        """Return the claims of these names, without those that are not on the page."""
-        return tuple(self._by_id[name] for name in names if name in self._by_id)
+        """Return the claims of these names that are on the page, without readings of one that is among them."""
+        found = [self._by_id[name] for name in names if name in self._by_id]
+        return tuple(claim for claim in found if self.leads(claim) or claim.headline not in names)
 
     def home(self, claim: ClaimView) -> ExperimentView:
         """Return the experiment that judges a claim."""

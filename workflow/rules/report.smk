@@ -4,7 +4,7 @@ rule draw:
         tables=rules.tabulate.output,
         order=order_of(
             "draw",
-            figures=lambda experiment: digest(plain(experiment.figures)),
+            figures=lambda experiment: digest(plain([experiment.figures, experiment.tables])),
             sources=source_digest("figures/*.py", "intervals.py", "metrics.py", "words.py", "jobs/draw.py"),
         ),
     output:

@@ -1,4 +1,4 @@
-"""The family of figures."""
+"""What figures and tables share, and the family of figures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ Splits = Split | tuple[Split, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure(Family):
-    """A figure of one experiment, drawn from its tables.
+class Shown:
+    """What the page shows of an experiment's tables, a figure or a table.
 
     ``variants`` chooses variants by name or glob (none given: all), in the order of the experiment's file.
-    ``title`` stands above the drawing, ``caption`` below it in the page.
     """
 
-    title: str = ""
     caption: str = ""
     variants: tuple[str, ...] = ()
 
@@ -40,8 +38,19 @@ class Figure(Family):
         return self.variants
 
     def axes_named(self) -> set[str]:
-        """Return the axes of the sweep (or dotted parameters) by which the figure is laid out."""
+        """Return the axes of the sweep (or dotted parameters) by which it is laid out."""
         return set()
+
+    @abstractmethod
+    def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
+        """Return exactly what is shown, from the experiment's tables (curves, settings, runs, histograms, trials)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Shown, Family):
+    """A figure of one experiment; ``title`` stands above the drawing, ``caption`` below it in the page."""
+
+    title: str = ""
 
     @property
     def alt(self) -> str:
@@ -50,10 +59,6 @@ class Figure(Family):
             ". ".join(part.strip().rstrip(".") for part in (self.title, self.caption) if part)
             or (type(self).__doc__ or "").partition(".")[0].partition(":")[0]
         )
-
-    @abstractmethod
-    def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
-        """Return exactly what the figure shows, from the experiment's tables."""
 
     @abstractmethod
     def plot(self, data: DataFrame) -> matplotlib.figure.Figure:

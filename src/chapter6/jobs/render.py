@@ -30,6 +30,7 @@ from chapter6.report.views import (
     Fact,
     FigureView,
     PageView,
+    PrintedView,
     SectionView,
     SettingsView,
     TuningView,
@@ -125,11 +126,13 @@ class _Outputs(Outputs):
         words, told = strings(language), teller(language, self.study.labels(self.experiment))
         spec, paths, unfinished = self.experiment.spec, self.study.paths, self.unfinished
         drawings = {} if unfinished else {n: self.text(paths.figure(spec.id, n)) for n in self.experiment.figures}
+        printed = {} if unfinished else {n: self.text(paths.printed(spec.id, n)) for n in self.experiment.tables}
         csv = "" if unfinished else self.text(paths.summary(spec.id)) or ""
         missing = [_unfinished(unfinished, self.experiment, words)] if unfinished else []
         if not unfinished:
             text = words["outputs"]
             missing += [text["missing_figure"].format(name=n) for n, svg in drawings.items() if not svg]
+            missing += [text["missing_printed"].format(name=n) for n, table in printed.items() if not table]
             missing += [text["missing_claims"]] * any(c.id not in verdicts for c in spec.claims)
             missing += [text["missing_table"]] * (not csv)
         return ExperimentView(
@@ -142,6 +145,11 @@ class _Outputs(Outputs):
                 FigureView(svg, figure.alt, figure.caption)
                 for name, figure in self.experiment.figures.items()
                 if (svg := drawings.get(name))
+            ),
+            printed=tuple(
+                PrintedView(table.title, text, table.caption, f"{spec.id}-{name}.csv")
+                for name, table in self.experiment.tables.items()
+                if (text := printed.get(name))
             ),
             claims=tuple(
                 _claim(claim, verdicts.get(claim.id), said.get(claim.id, ""), told) for claim in self.experiment.claims

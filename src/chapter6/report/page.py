@@ -162,9 +162,12 @@ def _by_verdict(sections: Sequence[Part], anchors: Anchors) -> dict[str, list[Cl
 
 def final_values(csv: str) -> TableView | None:
     """Return the summary table for readers, its numbers rounded; None where it is too long to be read."""
+    return table_of(csv) if 1 < len(csv.splitlines()) <= MOST_ROWS + 1 else None
+
+
+def table_of(csv: str) -> TableView:
+    """Return a table for readers, its numbers rounded."""
     rows = list(reader(csv.splitlines()))
-    if not 1 < len(rows) <= MOST_ROWS + 1:
-        return None
     return TableView(tuple(rows[0]), tuple(tuple(_rounded(cell) for cell in row) for row in rows[1:]))
 
 
@@ -195,6 +198,7 @@ def _environment(words: Strings, anchors: Anchors) -> Environment:
         interval=numbers.interval,
         measured=partial(_measured, words["unit"]),
         final_values=final_values,
+        table_of=table_of,
         mlflow=lambda runs, experiment: runs.address + MLFLOW + quote(runs.names[experiment], safe=""),
         download=lambda text: "data:text/csv;charset=utf-8;base64," + b64encode(text.encode()).decode(),
         most_printed=MOST_PRINTED,

@@ -120,6 +120,16 @@ class FigureView:
 
 
 @dataclass(frozen=True)
+class PrintedView:
+    """A table for readers as CSV, folded under its title, with its caption and the name of its file."""
+
+    title: str
+    csv: str
+    caption: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class TableView:
     """A table of strings with its header."""
 
@@ -159,6 +169,7 @@ class ExperimentView:
     settings: SettingsView = field(default_factory=SettingsView)
     tuning: TuningView | None = None
     figures: tuple[FigureView, ...] = ()
+    printed: tuple[PrintedView, ...] = ()
     claims: tuple[ClaimView, ...] = ()
     csv: str = ""
     table: str = ""

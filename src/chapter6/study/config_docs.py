@@ -27,6 +27,7 @@ from chapter6.engine.run import Record, Run, Schedule, StartsFrom
 from chapter6.engine.stages import EarlyStopping, Stage, StepsDown
 from chapter6.engine.surfaces import Surface
 from chapter6.engine.transforms import Transform
+from chapter6.figures.printed import Table
 from chapter6.figures.recipes import Figure
 from chapter6.quantities import Target
 from chapter6.registry import Family, plain
@@ -53,6 +54,7 @@ FAMILIES: dict[str, type[Family]] = {
     "Measurements (`record[].measure`)": Measurement,
     "Checks (`claims[].check`, `all_of`, `any_of`)": Check,
     "Figures (`figures[]`)": Figure,
+    "Tables (`tables[]`)": Table,
     "Rules of a decision (`decisions.<name>.rule`)": Rule,
     "Strategies of search (`strategy` of a variant)": Strategy,
     "Rules of early stopping (`replay.rule` of a variant)": StoppingRule,

@@ -79,12 +79,14 @@ def _check_converging(check: Check, known: _Known, place: str) -> None:
 
 
 def _users(experiment: Experiment) -> Iterator[tuple[str, Any, tuple[str, ...], bool]]:
-    """Yield checks and figures: how messages name them, experiments that they may name, and whether at convergence."""
+    """Yield checks, figures, tables: how messages name them, experiments they may name, whether at convergence."""
     for spec in experiment.spec.claims:
         for check in spec.claim.checks:
             yield f"claim {spec.id}", check, spec.experiments, spec.at_convergence
     for name, figure in experiment.figures.items():
         yield f"figure {name}", figure, (), False
+    for name, table in experiment.tables.items():
+        yield f"table {name}", table, (), False
 
 
 def _timed(experiment: Experiment) -> Iterator[tuple[str, str]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chapter6.engine.run import Run
-from chapter6.figures.base import Figure
 from chapter6.records import headline_of
-from chapter6.registry import StudyError
+from chapter6.registry import Family, StudyError
 from chapter6.search.searches import Search
 from chapter6.settings import shortened
 from chapter6.study import bounds
@@ -38,6 +37,8 @@ from chapter6.study.starts import linked
 from chapter6.study.taken import Taken
 from chapter6.study.timings import timing_of
 from chapter6.study.tracks import linked_tuning, tuned_names, tuning_of
+
+Kind = TypeVar("Kind", bound=Family)
 
 LONGEST_NAME = 120  # of a variant; with job and temporary name around it, file systems take 255
 
@@ -176,14 +177,21 @@ def plan_experiment(spec: ExperimentSpec, config: StudyConfig, place: str) -> Ex
     variants = linked(variants | tuned, place)
     tunings = {name: linked_tuning(tuning, variants, place) for name, tuning in tunings.items()}
     _check_replays(variants, place)
-    figures: dict[str, Figure] = {}
-    for figure in spec.figures:
-        number = sum(other.key == figure.key for other in figures.values())
-        figures[f"{figure.key}-{number + 1}" if number else figure.key] = figure
     with _placed(place):
         timing = timing_of(spec.timing, variants) if spec.timing else None
         decisions = decisions_of(spec, variants, paths)
-    return Experiment(spec, variants, figures, tunings, paths, timing, decisions)
+    return Experiment(
+        spec, variants, _numbered(spec.figures), _numbered(spec.tables), tunings, paths, timing, decisions
+    )
+
+
+def _numbered(shown: Sequence[Kind]) -> dict[str, Kind]:
+    """Name figures, or tables, by their kinds, from the second of a kind on with its number."""
+    named: dict[str, Kind] = {}
+    for each in shown:
+        number = sum(other.key == each.key for other in named.values())
+        named[f"{each.key}-{number + 1}" if number else each.key] = each
+    return named
 
 
 def _drafts(spec: ExperimentSpec, place: str) -> dict[str, Draft]:

@@ -113,6 +113,10 @@ class Paths:
         """One figure."""
         return f"{self.figures(experiment)}/{name}.svg"
 
+    def printed(self, experiment: str, name: str) -> str:
+        """One table for readers."""
+        return f"{self.figures(experiment)}/{name}.csv"
+
     def tracked(self, experiment: str) -> str:
         """Stamp that an experiment's runs stand in MLflow."""
         return f"{self.results}/tracking/{experiment}.json"

@@ -15,6 +15,7 @@ from chapter6.analysis.claims import Claim
 from chapter6.analysis.tables import Described, Level
 from chapter6.engine.run import Run
 from chapter6.figures.base import Figure
+from chapter6.figures.printed import Table
 from chapter6.registry import StudyError, canonical, plain
 from chapter6.search.searches import Search
 from chapter6.settings import flatten
@@ -218,6 +219,7 @@ class Experiment:
     spec: ExperimentSpec
     variants: Mapping[str, Variant]
     figures: Mapping[str, Figure]
+    tables: Mapping[str, Table]
     tunings: Mapping[str, Tuning]
     paths: Paths
     timing: Timing | None = None
@@ -400,6 +402,7 @@ class Study:
             yield from (paths.claims(experiment.id), paths.summary(experiment.id))
             yield from (paths.table(experiment.id, kind) for kind in TABLES)
             yield from (paths.figure(experiment.id, figure) for figure in experiment.figures)
+            yield from (paths.printed(experiment.id, table) for table in experiment.tables)
             yield from (paths.tuning(experiment.id, of) for of in experiment.tunings)
             yield from (decision.file for decision in experiment.decisions.values())
             if experiment.timing:

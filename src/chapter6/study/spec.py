@@ -16,6 +16,7 @@ from chapter6.analysis.claims import Claim
 from chapter6.data.sets import AXES, MNIST, ImageFiles
 from chapter6.engine.data import ImageSet
 from chapter6.engine.timing import Task
+from chapter6.figures.printed import Table
 from chapter6.figures.recipes import Figure
 from chapter6.records import Source
 from chapter6.registry import Count, Index, Names, StudyError
@@ -183,6 +184,7 @@ class ExperimentSpec:
         "axes that are multiplied: a dotted key with its values, or named levels", default_factory=dict
     )
     figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = said("what is printed, folded on the page, with a CSV behind it", default=())
     claims: tuple[ClaimSpec, ...] = ()
 
 

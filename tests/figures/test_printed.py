@@ -33,10 +33,10 @@ def test_progress_by_epochs_counts_from_zero_and_leaves_out_what_was_not_looked_
     table = Progress(
         title="t", metric="accuracy", split=("train", "test"), updates_per_epoch=50, variants=("sgd",)
     ).data(tables)
-    assert list(table.columns) == ["epoch", "SGD, training", "SGD, test"]
+    assert list(table.columns) == ["epoch", "training", "test"]
     assert table["epoch"].tolist() == [0, 2, 4, 6, 8]
-    assert table["SGD, training"].notna().all()
-    assert table["SGD, test"].notna().tolist() == [True, True, True, False, True]
+    assert table["training"].notna().all()
+    assert table["test"].notna().tolist() == [True, True, True, False, True]
 
 
 def test_the_best_trials_stand_beside_those_of_the_source(search):

@@ -19,6 +19,7 @@ from chapter6.report.views import (
     FigureView,
     PageView,
     PartView,
+    PrintedView,
     RunsView,
     SectionView,
     SettingsView,
@@ -246,6 +247,20 @@ def test_a_summary_lists_claims_with_their_verdicts():
     assert [(a.get("href"), a.text) for a in listed.iter("a")] == [("#C04", "C04"), ("#C03", "C03")]
     assert "Contradicted" in text(listed[0])
     assert "Adam learns faster than SGD" in text(listed[1])
+
+
+def test_a_table_for_readers_is_folded_with_its_rounded_numbers_and_its_csv():
+    csv = "update,SGD\n1,2.405931\n101,\n"
+    printed = PrintedView("Losses", csv, "Means.", "6.1-mnist-progress.csv")
+    root = parsed(replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, printed=(printed,)),)),)))
+    (folded,) = by_class(root, "narrow")
+    assert folded.tag == "details"
+    assert "open" not in folded.attrib
+    rows = [[text(cell) for cell in row] for row in folded.iter("tr")]
+    assert rows == [["update", "SGD"], ["1", "2.406"], ["101", "–"]]
+    (link,) = folded.iter("a")
+    assert link.get("download") == "6.1-mnist-progress.csv"
+    assert base64.b64decode(link.get("href").rpartition(",")[2]).decode() == csv
 
 
 def test_a_summary_lists_readings_once_below_their_claim():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,10 +52,8 @@ class Progress(Table, key="progress"):
         columns = [(variant, split) for variant in variants for split in splits]
         wide = means.pivot_table(index="step", columns=["variant", "split"], values="mean", observed=True)
         wide = wide.reindex(columns=columns, index=np.unique(rows["step"]))
-        heads = [
-            ", ".join([names[variant], *([SPLIT_NAMES[split]] if len(splits) > 1 else [])])
-            for variant, split in columns
-        ]
+        told = (len(variants) > 1 or len(splits) == 1, len(splits) > 1)  # what tells a column from the others
+        heads = [", ".join(compress((names[variant], SPLIT_NAMES[split]), told)) for variant, split in columns]
         shown: DataFrame = wide.set_axis(heads, axis=1).rename_axis("update").reset_index()
         if self.updates_per_epoch:
             shown["update"] = (shown["update"] - 1) // self.updates_per_epoch

@@ -173,7 +173,7 @@ def table_of(csv: str) -> TableView:
 
 def _rounded(cell: str) -> str:
     try:
-        return numbers.number(float(cell), 4)
+        return numbers.exact(float(f"{float(cell):.4g}"))
     except ValueError:
         return cell or numbers.NOTHING
 

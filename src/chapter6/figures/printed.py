@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from chapter6.figures import selection, trials
 from chapter6.figures.base import Shown, Splits, as_tuple
 from chapter6.figures.style import SPLIT_NAMES, metric_name
+from chapter6.intervals import by_group
 from chapter6.metrics import Split
 from chapter6.registry import Count, Family, Index, StudyError
 from chapter6.words import parameter_name
@@ -42,22 +43,25 @@ class Progress(Table, key="progress"):
     updates_per_epoch: Index = 0
 
     def data(self, tables: Mapping[str, DataFrame]) -> DataFrame:
-        splits, names = as_tuple(self.split), selection.labels(tables["settings"])
-        variants = selection.choose(tables["settings"], self.variants)
+        splits, variants = as_tuple(self.split), selection.choose(tables["settings"], self.variants)
         rows = selection.rows_of(tables["curves"], self.metric, splits, variants)
-        rows = rows[rows["step"].isin(np.unique(rows["step"])[:: self.every])]
+        steps = np.unique(rows["step"])[:: self.every]
+        means = by_group(rows[rows["step"].isin(steps)], ["step", "variant", "split"])
         runs = selection.own_runs(tables["runs"])["variant"].value_counts()
-        means = rows.groupby(["step", "variant", "split"], observed=True)["value"].agg(["mean", "size"]).reset_index()
-        means = means[means["size"] == means["variant"].map(runs)]
+        whole = means[means["replicates"] == means["variant"].map(runs)]
         columns = [(variant, split) for variant in variants for split in splits]
-        wide = means.pivot_table(index="step", columns=["variant", "split"], values="mean", observed=True)
-        wide = wide.reindex(columns=columns, index=np.unique(rows["step"]))
-        told = (len(variants) > 1 or len(splits) == 1, len(splits) > 1)  # what tells a column from the others
-        heads = [", ".join(compress((names[variant], SPLIT_NAMES[split]), told)) for variant, split in columns]
-        shown: DataFrame = wide.set_axis(heads, axis=1).rename_axis("update").reset_index()
-        if self.updates_per_epoch:
-            shown["update"] = (shown["update"] - 1) // self.updates_per_epoch
-        return shown.rename(columns={"update": "epoch" if self.updates_per_epoch else "update"})
+        wide = whole.pivot(index="step", columns=["variant", "split"], values="mean").reindex(steps)
+        numbers = ((steps - 1) // self.updates_per_epoch) if self.updates_per_epoch else steps
+        unit = "epoch" if self.updates_per_epoch else "update"
+        shown: DataFrame = wide.reindex(columns=columns).set_axis(self._heads(tables["settings"], columns), axis=1)
+        shown.insert(0, unit, numbers)
+        return shown.reset_index(drop=True)
+
+    def _heads(self, settings: DataFrame, columns: Sequence[tuple[str, Split]]) -> list[str]:
+        """Return the heads of columns: variant and split, of which each stands only where it tells columns apart."""
+        names, (variants, splits) = selection.labels(settings), map(set, zip(*columns, strict=True))
+        told = (len(variants) > 1 or len(splits) == 1, len(splits) > 1)
+        return [", ".join(compress((names[variant], SPLIT_NAMES[split]), told)) for variant, split in columns]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,9 @@ class Progress(Table, key="progress"):
         runs = selection.own_runs(tables["runs"])["variant"].value_counts()
         whole = means[means["replicates"] == means["variant"].map(runs)]
         columns = [(variant, split) for variant in variants for split in splits]
-        wide = whole.pivot(index="step", columns=["variant", "split"], values="mean").reindex(steps)
+        wide = whole.pivot_table(index="step", columns=["variant", "split"], values="mean", observed=True).reindex(
+            steps
+        )
         numbers = ((steps - 1) // self.updates_per_epoch) if self.updates_per_epoch else steps
         unit = "epoch" if self.updates_per_epoch else "update"
         shown: DataFrame = wide.reindex(columns=columns).set_axis(self._heads(tables["settings"], columns), axis=1)

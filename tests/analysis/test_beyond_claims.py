@@ -29,9 +29,44 @@ def saturated(share, deltas):
     return layers("saturated", LARGE, [share] * 10) + layers("delta_norm", LARGE, deltas)
 
 
+def flat(variant, share, deltas):
+    return layers("flat", variant, [share] * 5) + layers("delta_norm", variant, deltas)
+
+
+def signs(sigmoid, tanh):
+    """Shares of one-signed units from the second layer on; in the first they are all so."""
+    return [
+        ("train", f"one_signed/layer-{n}", {"sigmoid_batch": share, "tanh_batch": other})
+        for n, share, other in ((1, 1.0, 1.0), *((n, sigmoid, tanh) for n in range(2, 6)))
+    ]
+
+
+def deep(selu, relu=0.1, mean=0.01, pooled=1.0):
+    """Spreads of each of SELU's units, by layer, and of ReLU's pooled activations."""
+    return [
+        *layers("activation_mean", "selu_deep", [mean] * 32),
+        *layers("unit_std", "selu_deep", selu),
+        *(("train", f"activation_std/layer-{n}", {"selu_deep": pooled, "relu_deep": relu}) for n in range(1, 33)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("claim", "verdict", "recorded"),
     [
+        ("C34", "supported", flat("sigmoid_wide", 0.7, UPWARDS[:5])),
+        # flat units beside others through which as much passes
+        ("C34", "contradicted", flat("sigmoid_wide", 0.7, [0.8, 0.9, 0.9, 1.0, 1.0])),
+        ("C34", "contradicted", flat("sigmoid_wide", 0.3, UPWARDS[:5])),
+        ("C34-tanh", "supported", flat("tanh_wide", 0.7, UPWARDS[:5])),
+        ("C34-tanh", "contradicted", flat("tanh_wide", 0.7, UPWARDS[4::-1])),
+        ("C35", "supported", signs(sigmoid=0.8, tanh=0.05)),
+        ("C35", "contradicted", signs(sigmoid=0.3, tanh=0.05)),
+        ("C35", "contradicted", signs(sigmoid=0.8, tanh=0.3)),
+        ("C38", "supported", deep(selu=[1.0] * 32)),
+        ("C38", "contradicted", deep(selu=[1.0] * 31 + [0.6])),
+        ("C38", "contradicted", deep(selu=[1.0] * 32, mean=0.2)),
+        ("C38", "contradicted", deep(selu=[1.0] * 32, pooled=1.4)),
+        ("C38", "contradicted", deep(selu=[1.0] * 32, relu=0.9)),
         ("C42", "supported", vanishing("activation_std", 1e-4) + vanishing("delta_norm", 1e4)),
         ("C42", "contradicted", vanishing("activation_std", 0.5) + vanishing("delta_norm", 1e4)),
         ("C42", "contradicted", vanishing("activation_std", 1e-4) + vanishing("delta_norm", 2)),

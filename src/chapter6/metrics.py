@@ -91,6 +91,7 @@ METRICS = {
         Metric("unit_mean", "mean of a unit over the inputs (root mean square)", transform="log", better="lower"),
         Metric("outside", "share of activations outside of a range", "share", "logit", most=1, better="lower"),
         Metric("flat", "share of flat slopes", "share", "logit", most=1, better="lower"),
+        Metric("condition", "condition number of the inputs", transform="log", better="lower"),
         Metric("input_mean", "mean of a layer's input", least=-math.inf),
         Metric("input_std", "spread of a layer's input (std)", transform="log"),
         Metric("input_drift", "drift of a layer's input", "std", "log", better="lower"),

@@ -80,3 +80,57 @@ def deep(selu, relu=0.1, mean=0.01, pooled=1.0):
 )
 def test_claim(claim, verdict, recorded):
     assert judged(claim, *recorded) == verdict
+
+
+RATES = [0.0001, 0.000316, 0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10, 31.6, 100]
+
+
+def over_rates(best=(0.2, 0.2, 1.0), **reached):
+    """At how many rates, of which the middle ones, each input reaches a loss of 0.5; and the losses at the best."""
+    runs = {
+        f"{name.replace('_', '-')}_rate-{rate:g}": 0.3 if abs(place - 6) < count / 2 else 2.0
+        for name, count in reached.items()
+        for place, rate in enumerate(RATES)
+    }
+    tuned = {
+        f"{name}_rate-0.0316-tuned": loss for name, loss in zip(("scaled", "mean-image", "raw"), best, strict=True)
+    }
+    axes = {name: {"inputs": name.split("_rate")[0], "rate": float(name.partition("rate-")[2])} for name in runs}
+    return ("test", "loss", runs | tuned), axes
+
+
+@pytest.mark.parametrize(
+    ("recorded", "verdict"),
+    [
+        (over_rates(scaled=5, mean_image=5, raw=1), "supported"),
+        (over_rates(scaled=5, mean_image=5, raw=5), "contradicted"),
+        (over_rates(scaled=5, mean_image=5, raw=1, best=(0.2, 0.2, 0.2)), "contradicted"),  # as good at the best rate
+    ],
+)
+def test_c41_centring_and_scaling_widen_what_works(recorded, verdict):
+    losses, axes = recorded
+    assert judged("C41", losses, axes=axes) == verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [(0.001, 0.001, "supported"), (0.001, 0.6, "contradicted"), (0.6, 0.001, "contradicted")],
+)
+def test_c64_scaled_inputs_bear_noise_on_the_weights(first, last, verdict):
+    curves = {"scaled_rate-0.0316-tuned": {0: first, 300: last}, "raw_rate-0.0316-tuned": {0: 0.6, 300: 0.6}}
+    assert judged("C64", ("train", "noise_change", curves)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "verdict"),
+    [
+        ({}, "supported"),
+        ({"whitened": 0.9}, "supported"),  # worse than centring is no better
+        ({"whitened": 0.97}, "contradicted"),
+        ({"mean-pixel": 0.93}, "contradicted"),
+    ],
+)
+def test_c65_centring_is_enough(accuracies, verdict):
+    names = ("mean-image", "mean-pixel", "pca", "whitened")
+    runs = {f"{name}_rate-0.0316-tuned": accuracies.get(name, 0.95) for name in names}
+    assert judged("C65", on_test(**runs), spread=0.002) == verdict

@@ -13,6 +13,7 @@ from chapter6.analysis.tables import (
     Level,
     curves_table,
     histograms_table,
+    pictures_table,
     settings_table,
     summary_table,
 )
@@ -103,3 +104,14 @@ def test_a_variant_has_histograms_of_several_ranges():
 
 def test_without_curves_the_table_has_its_columns_and_no_row():
     assert list(curves_table([])) == ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
+
+
+def test_pictures_are_a_row_a_pixel_and_no_histograms():
+    looks = np.arange(12.0).reshape(2, 2, 3)
+    run = ({"experiment": "e", "variant": "v", "replicate": 4}, {("train", "picture/mean"): (np.array([0, 7]), looks)})
+    table = pictures_table([run])
+    assert len(table) == 12
+    last = table[(table["step"] == 7) & (table["row"] == 1) & (table["column"] == 2)]
+    assert last[["variant", "replicate", "metric", "value"]].to_numpy().tolist() == [["v", 4, "picture/mean", 11.0]]
+    assert histograms_table([run], {}).empty
+    assert curves_table([run]).empty

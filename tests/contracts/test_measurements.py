@@ -50,11 +50,13 @@ def test_nothing_is_read_twice(kind):
 
 
 @every_measurement
-def test_values_are_finite_numbers_and_histograms_arrays(kind):
+def test_values_are_finite_numbers_and_arrays_where_they_are_said_to_be(kind):
     for _, metric, value in readings(kind, subject_of(kind)):
         assert np.isfinite(value).all()
         if metric.startswith("histogram/"):
             assert value.ndim == 1
+        elif metric.startswith("picture/"):
+            assert value.ndim == 2
         else:
             assert type(value) is float
 

@@ -198,3 +198,19 @@ def search() -> Tables:
             points, columns=["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
         ),
     }
+
+
+@pytest.fixture(scope="session")
+def pictured(optimizers: Tables) -> Tables:
+    """Two pictures of two variants, at two steps and of two replicates."""
+    rows = [
+        (variant, replicate, step, "train", f"picture/{name}", row, column, 100 * replicate + step + column)
+        for variant in ("sgd", "adam")
+        for replicate in (0, 1)
+        for step in (0, 5)
+        for name in ("mean", "input-1", "input-2")
+        for row in (0, 1)
+        for column in (0, 1, 2)
+    ]
+    names = ["variant", "replicate", "step", "split", "metric", "row", "column", "value"]
+    return {**optimizers, "pictures": pd.DataFrame(rows, columns=names)}

@@ -33,6 +33,7 @@ SPECS = {
                              "y": "penalties.l2.strength"}),
     "landscape-rounds": ("search", {"kind": "landscape", "metric": "accuracy", "x": "optimizer.learning_rate",
                                     "y": "penalties.l2.strength", "rounds": True, "variants": ["narrowing"]}),
+    "pictures": ("pictured", {"kind": "pictures", "shown": ["mean", "input-*"], "variants": ["sgd", "adam"]}),
     "batch_norm_network": ("search", {"kind": "batch_norm_network", "title": "Network"}),
     "batch_norm_graph": ("search", {"kind": "batch_norm_graph"}),
 }  # fmt: skip

@@ -6,10 +6,12 @@ import pytest
 
 from chapter6.figures import style
 from chapter6.figures.distributions import Histograms, Layers
+from chapter6.figures.pictures import Pictures
 from chapter6.figures.recipes import Figure
 from chapter6.figures.summaries import Dots
 from chapter6.figures.surface import GradientField, Paths, Surface
 from chapter6.figures.sweeps import Heatmap, Sweep
+from chapter6.registry import StudyError
 
 from .conftest import OPTIMIZERS
 
@@ -271,3 +273,20 @@ def test_tables_are_not_changed(optimizers):
     Figure.build({"kind": "curves", "metric": "loss", "smooth": "book"}).draw(optimizers)
     for name, table in optimizers.items():
         pd.testing.assert_frame_equal(table, before[name])
+
+
+def test_pictures_stand_in_the_order_in_which_they_are_asked_for(pictured):
+    figure = Pictures(shown=("input-*", "mean"), variants=("adam", "sgd"), at="first")
+    data = figure.data(pictured)
+    assert data["picture"].unique().tolist() == ["input-1", "input-2", "mean"]
+    assert data["label"].unique().tolist() == ["SGD", "Adam"]
+    assert data["value"].max() == 2  # of the first replicate, at the first step
+    drawn = figure.draw(pictured)
+    assert [ax.get_title(loc="left") for ax in drawn.axes[:3]] == ["input 1", "input 2", "mean"]
+    np.testing.assert_allclose(drawn.axes[0].images[0].get_array(), [[0, 1, 2], [0, 1, 2]])
+    assert drawn.axes[0].get_xlabel() == "0 to 2"
+
+
+def test_a_picture_that_was_not_recorded_is_refused_with_those_that_were(pictured):
+    with pytest.raises(StudyError, match=r"no picture filter-\*; choose from \['input-1', 'input-2', 'mean'\]"):
+        Pictures(shown=("filter-*",), variants=("sgd",)).data(pictured)

@@ -23,6 +23,7 @@ CHOSEN = -1  # number of the "trial" that is the retrained choice of a search
 CURVE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "value"]
 RUN_COLUMNS = ["experiment", "variant", "replicate", "outcome", "steps", "seconds", "classes", "earlier_classes"]
 HISTOGRAM_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "left", "right", "share"]
+PICTURE_COLUMNS = ["experiment", "variant", "replicate", "step", "split", "metric", "row", "column", "value"]
 TRIAL_COLUMNS = ["experiment", "variant", "replicate", "trial", "round", "parameter", "value"]
 TIME_COLUMNS = ["experiment", "variant", "beside", "task", "round", "seconds", "beside_seconds", "ratio"]
 SETTING_COLUMNS = ["experiment", "variant", "position", "label", "parameter", "value", "text"]
@@ -97,13 +98,27 @@ def histograms_table(runs: Iterable[Run], ranges: Mapping[tuple[str, str], tuple
     parts = []
     for record, curves in runs:
         for (split, metric), (steps, values) in curves.items():
-            if values.ndim < 2:
+            if values.ndim != 2:
                 continue
             edges = np.linspace(*ranges[record["variant"], metric.rpartition("/")[0]], values.shape[1] + 1)
             for step, shares in zip(steps, values, strict=True):
                 part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
                 parts.append(part.assign(**_names(record), step=step, split=split, metric=metric))
     return pd.concat(parts, ignore_index=True)[HISTOGRAM_COLUMNS] if parts else pd.DataFrame(columns=HISTOGRAM_COLUMNS)
+
+
+def pictures_table(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row a pixel; a look at a picture is (rows, columns)."""
+    import pandas as pd
+
+    parts = []
+    for record, curves in runs:
+        for (split, metric), (steps, values) in curves.items():
+            if values.ndim == 3:
+                look, row, column = (places.ravel() for places in np.indices(values.shape))
+                part = pd.DataFrame({"step": steps[look], "row": row, "column": column, "value": values.ravel()})
+                parts.append(part.assign(**_names(record), split=split, metric=metric))
+    return pd.concat(parts, ignore_index=True)[PICTURE_COLUMNS] if parts else pd.DataFrame(columns=PICTURE_COLUMNS)
 
 
 def trials_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

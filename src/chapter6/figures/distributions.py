@@ -63,7 +63,7 @@ class Histograms(Figure):
         parts = []
         for variant in selection.choose(settings, self.variants):
             rows = histograms[(histograms["variant"] == variant) & (histograms["split"] == self.split)]
-            rows = _at(rows, self.at)
+            rows = selection.at(rows, self.at)
             activation = _activation(settings, variant)
             for layer, of_layer in rows.groupby("layer"):
                 binned = self._binned(of_layer, decades or _shown(of_layer, activation), activation)
@@ -145,12 +145,6 @@ def _grid(data: DataFrame, variants: list[str], columns: int, title: float) -> t
         for ax in row:
             ax.tick_params(axis="x", labelsize=8.5, pad=1, labelbottom=end)
     return figure, axes
-
-
-def _at(rows: DataFrame, at: Literal["first", "last"]) -> DataFrame:
-    """Return the rows of each variant's first or last recorded step."""
-    steps = rows.groupby("variant", sort=False)["step"].transform("min" if at == "first" else "max")
-    return rows[rows["step"] == steps]
 
 
 def _activation(settings: DataFrame, variant: str) -> str:
@@ -261,7 +255,7 @@ class Layers(Figure):
             for metric in self._metrics
         ]
         rows = concat(parts, ignore_index=True)
-        rows = _at(rows, self.at).assign(layer=lambda each: each["layer"].str.rpartition("-")[2].astype(int))
+        rows = selection.at(rows, self.at).assign(layer=lambda each: each["layer"].str.rpartition("-")[2].astype(int))
         placed = selection.place(settings, variants, self.columns, self.lines)
         rows = placed.assign(order=range(len(placed))).merge(rows, on="variant").sort_values(["order", "layer"])
         by = ["panel", "line", "label", "layer", "theory"]

@@ -5,6 +5,7 @@ from chapter6.figures import (  # noqa: F401 (they join)
     diagrams,
     distributions,
     landscape,
+    pictures,
     summaries,
     surface,
     sweeps,

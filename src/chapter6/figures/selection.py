@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -155,6 +155,12 @@ def rows_of(
         raise StudyError(f"metric: no {metric!r} on {list(splits)}; choose from {known}")
     finite: DataFrame = rows[rows["variant"].isin(variants) & np.isfinite(rows["value"])]
     return finite.assign(layer=[str(name).partition("/")[2] for name in finite["metric"]])
+
+
+def at(rows: DataFrame, end: Literal["first", "last"]) -> DataFrame:
+    """Return the rows of each variant's first or last recorded step."""
+    steps = rows.groupby("variant", sort=False)["step"].transform("min" if end == "first" else "max")
+    return rows[rows["step"] == steps]
 
 
 def diverged(runs: DataFrame) -> DataFrame:

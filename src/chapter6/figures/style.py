@@ -258,6 +258,7 @@ def slim(svg: str) -> str:
     svg = re.sub(r"<style[^>]*>\s*\*\{[^}]*\}\s*</style>", "", svg, count=1)
     svg = re.sub(r"<defs>\s*</defs>\s*", "", svg)
     svg = re.sub(r'<g id="[A-Za-z0-9.]+_\d+"', "<g", svg)
+    svg = re.sub(r'(<image [^>]*?)id="[^"]*" ?', r"\1", svg)
     svg = svg.replace(f"font-family: {families}; ", "").replace("<svg ", f"<svg {root} ", 1)
     svg = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", svg)
     return re.sub(r' (d|x|y)="([^"]*)"', lambda match: f' {match[1]}="{_rounded(match[2])}"', svg)

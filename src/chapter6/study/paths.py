@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TABLES = ("", "settings", "runs", "histograms", "trials", "times")  # kinds; the curves have none
+TABLES = ("", "settings", "runs", "histograms", "pictures", "trials", "times")  # kinds; the curves have none
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 
 

@@ -3,6 +3,7 @@
 from chapter6.engine.measurements import (  # noqa: F401 (they join)
     activations,
     gradients,
+    inputs,
     losses,
     robustness,
     surfaces,

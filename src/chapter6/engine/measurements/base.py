@@ -1,7 +1,7 @@
 """What a run records: readings of (split, metric, value) taken from a problem between updates.
 
-A metric of a layer carries its name behind a slash (``activation_std/layer-3``). A value is a number, or
-an array for a histogram, whose metric starts with ``histogram/``.
+A metric of a layer carries its name behind a slash (``activation_std/layer-3``). A value is a number, or an array:
+(bins) for a histogram, whose metric starts with ``histogram/``, (rows, columns) for a picture (``picture/``).
 """
 
 from __future__ import annotations

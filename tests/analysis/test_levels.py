@@ -1,5 +1,6 @@
 """Error levels: they say what the intervals say, at any level and of many studies at once."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -128,14 +129,28 @@ def test_replication_is_drawn_with_a_seed_of_the_claim():
 
 
 def test_fresh_studies_draw_whole_replicates_and_vary_as_two_samples_do():
-    """The mean of a fresh study varies by the error of the truth and by its own, s^2 / n each."""
+    """The mean of a fresh study varies by the error of the truth and by its own, of a spread that is uncertain itself.
+
+    Both are s^2 / n times (n - 1) / (n - 3), the mean of (n - 1) / chi^2.
+    """
     values, none = np.random.default_rng(1).normal(size=10), np.zeros(10, dtype=bool)
     fresh = Fresh.draw(np.random.default_rng(2), 20_000, 10)
     drawn, _ = fresh.of(values, (none, none))
     twice, _ = fresh.of(2 * values, (none, none))
     assert twice == pytest.approx(2 * drawn)
-    assert drawn.mean(axis=1).std() ** 2 == pytest.approx(2 * values.var(ddof=1) / 10, rel=0.05)
-    assert np.mean(drawn.var(axis=1, ddof=1)) == pytest.approx(values.var(ddof=1), rel=0.05)
+    variance = values.var(ddof=1) * 9 / 7
+    assert drawn.mean(axis=1).std() ** 2 == pytest.approx(2 * variance / 10, rel=0.05)
+    assert np.mean(drawn.var(axis=1, ddof=1)) == pytest.approx(variance, rel=0.05)
+
+
+def test_a_normal_study_comes_out_again_as_often_as_students_distribution_says():
+    """(mean of a fresh study - mean) / (s sqrt(2 / n)) follows Student's t with n - 1 degrees of freedom."""
+    values = stats.norm.ppf((np.arange(10) + 0.5) / 10)
+    fresh = Fresh.draw(np.random.default_rng(2), 50_000, 10)
+    drawn, _ = fresh.of(values, (np.zeros(10, dtype=bool),) * 2)
+    studentized = drawn.mean(axis=1) / (values.std(ddof=1) * math.sqrt(2 / 10))
+    for end in (-4.0, -2.5, 1.0, 3.0):
+        assert np.mean(studentized < end) == pytest.approx(stats.t.cdf(end, 9), rel=0.1)
 
 
 def test_only_decided_headlines_are_corrected_for_their_number():

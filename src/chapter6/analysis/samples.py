@@ -38,31 +38,33 @@ def of_differences(bounds: Bounds) -> Bounds:
 class Fresh:
     """Studies as they could come out again, drawn in two levels: a truth from the replicates, a study from that truth.
 
-    ``truths`` and ``studies`` are uniform numbers, a row a study and a column a replicate. Every part of a claim is
-    drawn by the same ones, so replicates are drawn whole.
+    ``truths`` and ``studies`` are uniform numbers, a row a study and a column a replicate, ``spreads`` one a study.
+    Every part of a claim is drawn by the same ones, so replicates are drawn whole.
     """
 
     truths: Array
     studies: Array
+    spreads: Array
 
     @classmethod
     def draw(cls, rng: Generator, studies: int, replicates: int) -> Fresh:
         """Draw so many studies of up to so many replicates."""
-        return cls(*rng.random((2, studies, replicates)))
+        return cls(*rng.random((2, studies, replicates)), rng.random((studies, 1)))
 
     def of(self, values: Array, flags: tuple[Flags, Flags]) -> tuple[Array, tuple[Flags, Flags]]:
         """Studies of a number, a row each, with what is flagged of each replicate.
 
-        Values drawn with replacement vary less than the replicates by (n - 1) / n, so each level widens them by that.
+        The truth's spread is drawn as few replicates tell it, s^2 (n - 1) / chi^2 (Jeffreys' posterior), and given that
+        its mean. Values drawn with replacement vary less than the replicates by (n - 1) / n, and are widened by that.
         """
-        n = values.size
-        truth = (self.truths[:, :n] * n).astype(int)
-        study = np.take_along_axis(truth, (self.studies[:, :n] * n).astype(int), axis=1)
-        wider = math.sqrt(n / (n - 1)) if n > 1 else 1.0
+        from scipy.special import chdtri
+
+        n, free = values.size, max(values.size - 1, 1)
+        truth, study = ((drawn[:, :n] * n).astype(int) for drawn in (self.truths, self.studies))
         middle = values[np.isfinite(values)].mean() if np.isfinite(values).any() else math.nan
-        widened = middle + wider * (values - middle)
-        center = widened[truth].mean(axis=1, keepdims=True)
-        drawn = center + wider * (widened[study] - center)
+        away = math.sqrt(n / free) * (values - middle)
+        spread = np.sqrt(free / chdtri(free, self.spreads))
+        drawn = middle + spread * (away[truth].mean(axis=1, keepdims=True) + away[study])
         below, above = (flag[study] for flag in flags)
         return drawn, (below, above)
 

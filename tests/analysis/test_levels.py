@@ -153,6 +153,18 @@ def test_a_normal_study_comes_out_again_as_often_as_students_distribution_says()
         assert np.mean(studentized < end) == pytest.approx(stats.t.cdf(end, 9), rel=0.1)
 
 
+@pytest.mark.parametrize("number", [0.1, 0.7, 1 / 3])
+def test_replicates_that_agree_come_out_again_to_the_last_bit(number):
+    """A mean of ten equal floats may be another float, and lie on the other side of a bound."""
+    fresh = Fresh.draw(np.random.default_rng(2), 100, 10)
+    drawn, _ = fresh.of(np.full(10, number), (np.zeros(10, dtype=bool),) * 2)
+    assert (drawn == number).all()
+    every = claim({"kind": "level", "metric": "accuracy", "variants": "good", "at_least": number})
+    made = tables(("test", "accuracy", {"good": [number] * 10}))
+    record = judge_claim(every, "e", made)
+    assert (record.verdict, record.replication) == ("supported", 0)
+
+
 def test_only_decided_headlines_are_corrected_for_their_number():
     record = judge_claim(claim(CLEAR), "e", tables(LOSSES))
     levels = {"C1": 0.01, "C2": 0.02, "C3": 0.04}

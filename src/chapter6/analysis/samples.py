@@ -49,7 +49,8 @@ class Fresh:
     @classmethod
     def draw(cls, rng: Generator, studies: int, replicates: int) -> Fresh:
         """Draw so many studies of up to so many replicates."""
-        return cls(*rng.random((2, studies, replicates)), rng.random((studies, 1)))
+        truths, each = rng.random((2, studies, replicates))
+        return cls(truths, each, rng.random((studies, 1)))
 
     def of(self, values: Array, flags: tuple[Flags, Flags]) -> tuple[Array, tuple[Flags, Flags]]:
         """Studies of a number, a row each, with what is flagged of each replicate.
@@ -61,10 +62,14 @@ class Fresh:
 
         n, free = values.size, max(values.size - 1, 1)
         truth, study = ((drawn[:, :n] * n).astype(int) for drawn in (self.truths, self.studies))
-        middle = values[np.isfinite(values)].mean() if np.isfinite(values).any() else math.nan
-        away = math.sqrt(n / free) * (values - middle)
+        finite = values[np.isfinite(values)]
+        first = (
+            finite[0] if finite.size else math.nan
+        )  # numbers that agree stay as they are, which a mean is not sure to
+        middle = (finite - first).mean() if finite.size else math.nan
+        away = math.sqrt(n / free) * (values - first - middle)
         spread = np.sqrt(free / chdtri(free, self.spreads))
-        drawn = middle + spread * (away[truth].mean(axis=1, keepdims=True) + away[study])
+        drawn = first + (middle + spread * (away[truth].mean(axis=1, keepdims=True) + away[study]))
         below, above = (flag[study] for flag in flags)
         return drawn, (below, above)
 

@@ -122,6 +122,46 @@ def test_a_choice_among_runs_of_which_none_learned_is_none():
     assert PROCEDURE.run(lambda phase, values: train(phase, values, accuracy=0.21)).choices["tuned"].learned
 
 
+def plateau(needed, from_updates):
+    """Return a training that learns at rates of so many decades above the own one and more, in enough updates.
+
+    Elsewhere the loss stays that of chance, and is least at the own rate.
+    """
+    asked = []
+
+    def train(phase, values):
+        asked.append((phase, *values))
+        decades, seeds = log10(values[0] / 0.01), PROCEDURE.phases[phase].seeds
+        learns = decades > needed - 0.01 and (phase == "fine" or from_updates <= 300)
+        loss, accuracy = (1 + abs(decades - needed - 0.5), 0.9) if learns else (2.3 + 0.001 * abs(decades), 0.1)
+        return Candidate(phase, values, 10 * seeds, {"tuned": ((loss,),) * seeds}, (accuracy,) * seeds)
+
+    return train, asked
+
+
+@pytest.mark.parametrize("from_updates", [300, 1000])
+def test_where_nothing_learned_the_loss_does_not_tell_where_to_look(from_updates):
+    """A sigmoid network in its plateau: the least loss is that of a rate at which it will never learn."""
+    train, asked = plateau(2, from_updates)
+    choice = PROCEDURE.run(train).choices["tuned"]
+    assert (choice.value, choice.learned, choice.at_edge) == (RATE.at(2.5), True, False)
+    assert len([each for each in asked if each[0] == "fine"]) == (3 if from_updates == 300 else 3 + 2 * 4 + 2 + 2)
+    assert min(value for _, value in asked) < RATE.at(-1)
+
+
+def test_a_rate_that_diverges_is_no_edge_to_look_beyond():
+    train, asked = plateau(-4, 300)
+
+    def steep(phase, values):
+        each = train(phase, values)
+        return each if values[0] < 0.0001 else replace(each, scores={"tuned": (None,) * len(each.accuracies)},
+                                                       accuracies=(None,) * len(each.accuracies))  # fmt: skip
+
+    choice = PROCEDURE.run(steep).choices["tuned"]
+    assert choice.learned
+    assert max(value for _, value in asked) == RATE.at(0.5)
+
+
 def test_each_quantity_has_its_own_choice_off_the_same_runs():
     asked = []
 

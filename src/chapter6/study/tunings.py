@@ -1,8 +1,9 @@
 """Tuning: a number of a run, or a rate and then a strength, chosen in two phases on seeds that no replicate uses.
 
 First half decades for a few updates, then quarter decades at the budget that is judged; or one phase at that budget.
-A best point at the edge of what was tried adds points beyond it, so often at most. Each judged quantity has its own
-choice, read off the same runs.
+A best point at the edge of what was tried adds points beyond it, so often at most. Where none has learned a loss does
+not tell which will, so points are added at both edges; and where none has for want of updates, half decades are tried
+once more at the judged budget. Each judged quantity has its own choice, read off the same runs.
 """
 
 from __future__ import annotations
@@ -142,6 +143,8 @@ class Procedure:
 
         found = self._explored("coarse", self.rate, 0.0, name, with_rate("coarse"))
         if "fine" in self.phases:
+            if not found.learned:
+                found = self._explored("coarse", self.rate, 0.0, name, with_rate("fine"))
             found = self._explored("fine", self.rate, found.best, name, with_rate("fine"))
         value, at_edge, strength = self.rate.at(found.best), found.at_edge, None
         if knob := self.strength:
@@ -164,13 +167,14 @@ class Procedure:
             tried = {point: look(point) for point in points}
             ranks = {point: self.by[by].rank(each.scores[by]) for point, each in tried.items()}
             best = min(ranks, key=lambda point: (ranks[point], abs(point - centre) * (ranks[point][0] < inf)))
-            side = (best == points[-1]) - (best == points[0])
-            beyond = knob.allowed([best + side * k * phase.spacing for k in range(1, phase.adds + 1)]) if side else []
+            is_learned = any((accuracy or 0) > self.learned for each in tried.values() for accuracy in each.accuracies)
+            ends = [(points[0], -1), *([(points[-1], 1)] if ranks[points[-1]][0] < inf else [])]
+            ends = [(end, side) for end, side in ends if end == best or not is_learned]
+            away = [k * phase.spacing for k in range(1, phase.adds + 1)]
+            beyond = knob.allowed([end + side * step for end, side in ends for step in away])
             if not beyond or extension == EXTENSIONS:
                 break
             points = sorted([*points, *beyond])
-        accuracies = [accuracy for each in tried.values() for accuracy in each.accuracies if accuracy is not None]
-        is_learned = any(accuracy > self.learned for accuracy in accuracies)
         return _Explored(best, best in (points[0], points[-1]), is_learned)
 
 

@@ -63,9 +63,7 @@ class Fresh:
         n, free = values.size, max(values.size - 1, 1)
         truth, study = ((drawn[:, :n] * n).astype(int) for drawn in (self.truths, self.studies))
         finite = values[np.isfinite(values)]
-        first = (
-            finite[0] if finite.size else math.nan
-        )  # numbers that agree stay as they are, which a mean is not sure to
+        first = finite[0] if finite.size else math.nan  # from here: a mean of equal numbers may be another number
         middle = (finite - first).mean() if finite.size else math.nan
         away = math.sqrt(n / free) * (values - first - middle)
         spread = np.sqrt(free / chdtri(free, self.spreads))

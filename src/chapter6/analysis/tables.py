@@ -74,12 +74,10 @@ def curves_table(runs: Iterable[Run]) -> pd.DataFrame:
 
     names: list[dict[str, Any]] = []
     parts: list[tuple[np.ndarray, np.ndarray]] = []
-    for record, curves in runs:
-        for (split, metric), (steps, values) in curves.items():
-            if values.ndim == 1:
-                is_finite = np.isfinite(values)
-                names.append(_names(record) | {"split": split, "metric": metric})
-                parts.append((steps[is_finite], values[is_finite]))
+    for where, steps, values in _recorded(runs, 0):
+        is_finite = np.isfinite(values)
+        names.append(where)
+        parts.append((steps[is_finite], values[is_finite]))
     if not parts:
         return pd.DataFrame(columns=CURVE_COLUMNS)
     curve_of_row = np.repeat(np.arange(len(parts)), [len(steps) for steps, _ in parts])
@@ -96,14 +94,11 @@ def histograms_table(runs: Iterable[Run], ranges: Mapping[tuple[str, str], tuple
     import pandas as pd
 
     parts = []
-    for record, curves in runs:
-        for (split, metric), (steps, values) in curves.items():
-            if values.ndim != 2:
-                continue
-            edges = np.linspace(*ranges[record["variant"], metric.rpartition("/")[0]], values.shape[1] + 1)
-            for step, shares in zip(steps, values, strict=True):
-                part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
-                parts.append(part.assign(**_names(record), step=step, split=split, metric=metric))
+    for where, steps, values in _recorded(runs, 1):
+        edges = np.linspace(*ranges[where["variant"], where["metric"].rpartition("/")[0]], values.shape[1] + 1)
+        for step, shares in zip(steps, values, strict=True):
+            part = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": shares})
+            parts.append(part.assign(**where, step=step))
     return pd.concat(parts, ignore_index=True)[HISTOGRAM_COLUMNS] if parts else pd.DataFrame(columns=HISTOGRAM_COLUMNS)
 
 
@@ -112,12 +107,10 @@ def pictures_table(runs: Iterable[Run]) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for record, curves in runs:
-        for (split, metric), (steps, values) in curves.items():
-            if values.ndim == 3:
-                look, row, column = (places.ravel() for places in np.indices(values.shape))
-                part = pd.DataFrame({"step": steps[look], "row": row, "column": column, "value": values.ravel()})
-                parts.append(part.assign(**_names(record), split=split, metric=metric))
+    for where, steps, values in _recorded(runs, 2):
+        look, row, column = (places.ravel() for places in np.indices(values.shape))
+        part = pd.DataFrame({"step": steps[look], "row": row, "column": column, "value": values.ravel()})
+        parts.append(part.assign(**where))
     return pd.concat(parts, ignore_index=True)[PICTURE_COLUMNS] if parts else pd.DataFrame(columns=PICTURE_COLUMNS)
 
 
@@ -131,6 +124,14 @@ def trials_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         for parameter, value in row["values"].items()
     ]
     return pd.DataFrame(flat, columns=TRIAL_COLUMNS)
+
+
+def _recorded(runs: Iterable[Run], dimensions: int) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
+    """Yield where each curve of numbers (0), histograms (1) or pictures (2) belongs, its steps and its values."""
+    for record, curves in runs:
+        for (split, metric), (steps, values) in curves.items():
+            if values.ndim == 1 + dimensions:
+                yield _names(record) | {"split": split, "metric": metric}, steps, values
 
 
 def _names(record: Mapping[str, Any]) -> dict[str, Any]:

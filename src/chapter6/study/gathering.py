@@ -26,8 +26,7 @@ from chapter6.analysis.tables import (
 from chapter6.analysis.tables import (
     Run as Row,
 )
-from chapter6.engine.measurements.activations import Activations
-from chapter6.engine.measurements.gradients import GradientSizes
+from chapter6.engine.measurements.base import Binned
 from chapter6.engine.run import Run
 from chapter6.study.paths import TABLES, Paths
 from chapter6.study.plan import Experiment, PlannedSearch, Variant
@@ -138,7 +137,7 @@ def _histogram_ranges(experiment: Experiment) -> Mapping[tuple[str, str], tuple[
         (variant.name, metric.rpartition("/")[0]): (record.measure.low, record.measure.high)
         for variant in experiment.variants.values()
         for record in variant.run.record
-        if isinstance(record.measure, Activations | GradientSizes)
+        if isinstance(record.measure, Binned)
         for metric in record.measure.metrics
         if metric.startswith("histogram/")
     }

@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from chapter6.engine.arrays import Array
-from chapter6.engine.measurements.base import Measurement, Reader, Reading, first_examples
+from chapter6.engine.measurements.base import Binned, Measurement, Reader, Reading, first_examples
 from chapter6.engine.measurements.watching import watched
 from chapter6.engine.problems import NetworkProblem, Problem
 from chapter6.registry import Count, Positive
 
 
 @dataclass(frozen=True)
-class Activations(Measurement):
+class Activations(Binned):
     """Distribution of every hidden layer's activations over the first ``examples`` of the train split.
 
     ``activation_std`` pools units and inputs, which is what the book's histograms show; ``unit_std`` is each
@@ -44,8 +44,7 @@ class Activations(Measurement):
             yield "train", f"unit_std/{name}", float(np.sqrt(y.var(axis=0).mean()))
             yield "train", f"slope/{name}", float(slope.mean())
             yield "train", f"saturated/{name}", float((slope < 0.01).mean())
-            counts, _ = np.histogram(y, self.bins, (self.low, self.high))
-            yield "train", f"histogram/{name}", counts / y.size
+            yield "train", f"histogram/{name}", self.shares(y)
 
 
 @dataclass(frozen=True)

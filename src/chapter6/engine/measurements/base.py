@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chapter6.engine.arrays import Array
 from chapter6.engine.network import Architecture
 from chapter6.engine.problems import NetworkProblem, Problem
-from chapter6.registry import Family
+from chapter6.registry import Count, Family
 
 Reading = tuple[str, str, float | Array]
 Reader = Callable[[], Iterator[Reading]]
@@ -53,6 +54,21 @@ class Measurement(Family):
     @abstractmethod
     def measure(self, problem: Problem) -> Iterator[Reading]:
         """Yield the readings of this moment."""
+
+
+@dataclass(frozen=True)
+class Binned(Measurement, abstract=True):
+    """Histograms of so many ``bins`` in [low, high] among what is read."""
+
+    low: float = 0.0
+    high: float = 1.0
+    bins: Count = 100
+
+    def shares(self, values: Array) -> Array:
+        """Return shares of all ``values`` by bin: what lies outside is what they lack to one."""
+        counts, _ = np.histogram(values, self.bins, (self.low, self.high))
+        shares: Array = counts / values.size
+        return shares
 
 
 def first_examples(problem: NetworkProblem, count: int, dtype: DTypeLike | None = None) -> tuple[Array, NDArray[Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chapter6.engine.activations import Activation
 from chapter6.engine.arrays import Array
-from chapter6.engine.measurements.base import Measurement, Reading, first_examples
+from chapter6.engine.measurements.base import Binned, Measurement, Reading, first_examples
 from chapter6.engine.measurements.watching import watched
 from chapter6.engine.problems import NetworkProblem, Problem
 from chapter6.registry import Count
@@ -53,7 +53,7 @@ class Deltas(Measurement):
 
 
 @dataclass(frozen=True)
-class GradientSizes(Measurement, key="gradient_sizes"):
+class GradientSizes(Binned, key="gradient_sizes"):
     """Histograms of log10 of the size of each layer's deltas and of the gradients of its weights, over ``examples``.
 
     They hold shares of all of a layer's numbers, so what lies outside of [low, high], such as all that is exactly 0, is
@@ -76,9 +76,7 @@ class GradientSizes(Measurement, key="gradient_sizes"):
 
     def _histogram(self, values: Array) -> Array:
         sizes = np.abs(values)
-        logarithms = np.log10(sizes, where=sizes > 0, out=np.full_like(sizes, np.inf))
-        shares: Array = np.histogram(logarithms, self.bins, (self.low, self.high))[0] / sizes.size
-        return shares
+        return self.shares(np.log10(sizes, where=sizes > 0, out=np.full_like(sizes, np.inf)))
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -78,3 +79,16 @@ def test_a_mistake_is_named(plan, arguments, message):
     write_study()
     with pytest.raises(StudyError, match=message):
         plan(*arguments)
+
+
+def test_transformed_images_take_disk_once(plan):
+    write_study()
+    base = {"network": {"hidden": [10]}, "steps": 0}
+    rates = {"a": {"optimizer": {"kind": "sgd", "learning_rate": 0.1}}, "b": {"optimizer": "momentum"}}
+
+    def disk(**data):
+        spec = {"id": "6.2-noise", "title": "T", "question": "Q?", "base": base | data, "variants": rates}
+        Path("config/experiments/6.2-noise.yaml").write_text(json.dumps(spec))
+        return plan()["disk"]
+
+    assert disk(data={"transforms": ["mean_image"]}) - disk() == pytest.approx(70_000 * 784 * 4 / 1e6, abs=1)

@@ -14,6 +14,7 @@ from chapter6.data.sets import AXES, MNIST
 from chapter6.data.storage import store
 from chapter6.engine.measurements.losses import Evaluation
 from chapter6.engine.run import Record, Schedule
+from chapter6.engine.transforms import MeanImage
 from chapter6.files import read_json, write_json
 from chapter6.jobs import tune
 from chapter6.jobs.search import files_of
@@ -196,6 +197,23 @@ def test_a_tuning_that_was_killed_goes_on_and_comes_to_the_same_bytes(call, monk
     (folder / "coarse-77.0").mkdir()
     assert call("tune", "again.json").read_bytes() == whole.read_bytes()
     assert not (folder / "coarse-77.0").exists()
+
+
+def test_images_that_a_tuning_transforms_are_stored_while_it_runs(data, tmp_path, monkeypatch):
+    """Each seed holds out others, which no other job does."""
+    run = Taken(replace(WATCHED.run, data=replace(WATCHED.run.data, transforms=(MeanImage(),))))
+    order = write_order(f"{tmp_path}/order", replace(TUNING, trained={"coarse": run, "fine": run}))
+    cleared, seen = tune._Job.clear, []
+
+    def clear(job):
+        seen.extend(job.folder.glob("made/*/train.npy"))
+        cleared(job)
+
+    monkeypatch.setattr(tune._Job, "clear", clear)
+    assert main(["tune", "--order", order, "--data", str(data), "--output", f"{tmp_path}/tuned.json"]) == 0
+    assert len(seen) == 2
+    assert not any(file.exists() for file in seen)
+    assert not (data / "made").exists()
 
 
 def test_a_tuning_counts_seconds_beside_its_result_and_not_in_it(call):

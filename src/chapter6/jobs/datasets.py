@@ -60,10 +60,11 @@ class Dataset(storage.Dataset):
         return sha256(canonical([self.digest, chosen, drawn, code]).encode()).hexdigest()[:24]
 
 
-def load(directory: Path) -> Dataset:
-    """Map the data set in ``directory``; what is made of its images is stored there, too."""
+def load(directory: Path, made: Path | None = None) -> Dataset:
+    """Map the data set in ``directory``; what is ``made`` of its images is stored there, too, if nowhere else."""
     arrays = storage.load(directory)
-    return Dataset(**{field.name: getattr(arrays, field.name) for field in fields(arrays)}, folder=directory / "made")
+    folder = made or directory / "made"
+    return Dataset(**{field.name: getattr(arrays, field.name) for field in fields(arrays)}, folder=folder)
 
 
 @dataclass(frozen=True)

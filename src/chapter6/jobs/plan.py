@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from chapter6.engine.data import Data, Images
 from chapter6.engine.run import Run
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.jobs.estimates import Machine, looks, multiplications_per_second
@@ -18,6 +19,7 @@ from chapter6.terminal import say
 OVERHEAD_SECONDS = 150.0  # tables, verdicts, figures, tracking and the page of the whole study, one core
 JOB_SECONDS = 0.3  # start-up of a training job
 BYTES_A_NUMBER = 16  # a step and a value, in the curves
+BYTES_A_PIXEL = 4  # of images that are stored transformed
 COPIES = 3  # curves stand in results/, again in MLflow's artifacts, and once more in the tables
 
 
@@ -57,6 +59,7 @@ def run(args: Namespace) -> None:
     seconds = sum(JOB_SECONDS + sum(times * machine.run(run) for run, times in job.trained) for job in due) / args.cores
     seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
     disk = sum(times * _numbers(run) for job in due for run, times in job.trained) * BYTES_A_NUMBER * COPIES
+    disk += sum(_made(stored, data.sizes.test) for stored in {run.data for job in due for run, _ in job.trained})
     images = (data.sizes.train + data.sizes.test) * prod(data.shape)
     say(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
@@ -100,6 +103,13 @@ def _jobs(study: Study, experiment: Experiment) -> Iterator[Job]:
 def _numbers(run: Run) -> int:
     """Estimate how many numbers a run's curves hold."""
     return sum(looks(record) * len(record.measure.metrics) for record in run.record)
+
+
+def _made(data: Data | None, tested: int) -> int:
+    """Return how many bytes of transformed images are stored; where some are held out they are soon cleared."""
+    if not isinstance(data, Images) or not data.transforms or data.augmentations or data.validation:
+        return 0
+    return ((data.size or 0) + tested) * prod(data.shape) * BYTES_A_PIXEL
 
 
 def _duration(seconds: float) -> str:

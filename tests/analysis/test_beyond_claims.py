@@ -88,14 +88,16 @@ RATES = [0.0001, 0.000316, 0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10
 def over_rates(best=(0.2, 0.2, 1.0), **reached):
     """At how many rates, of which the middle ones, each input reaches a loss of 0.5; and the losses at the best."""
     runs = {
-        f"{name.replace('_', '-')}_rate-{rate:g}": 0.3 if abs(place - 6) < count / 2 else 2.0
+        f"{name.replace('_', '-')}_multiple-{rate:g}": 0.3 if abs(place - 6) < count / 2 else 2.0
         for name, count in reached.items()
         for place, rate in enumerate(RATES)
     }
     tuned = {
-        f"{name}_rate-0.0316-tuned": loss for name, loss in zip(("scaled", "mean-image", "raw"), best, strict=True)
+        f"{name}_multiple-0.0316-tuned": loss for name, loss in zip(("scaled", "mean-image", "raw"), best, strict=True)
     }
-    axes = {name: {"inputs": name.split("_rate")[0], "rate": float(name.partition("rate-")[2])} for name in runs}
+    axes = {
+        name: {"inputs": name.split("_multiple")[0], "multiple": float(name.partition("multiple-")[2])} for name in runs
+    }
     return ("test", "loss", runs | tuned), axes
 
 
@@ -117,7 +119,7 @@ def test_c41_centring_and_scaling_widen_what_works(recorded, verdict):
     [(0.001, 0.001, "supported"), (0.001, 0.6, "contradicted"), (0.6, 0.001, "contradicted")],
 )
 def test_c64_scaled_inputs_bear_noise_on_the_weights(first, last, verdict):
-    curves = {"scaled_rate-0.0316-tuned": {0: first, 300: last}, "raw_rate-0.0316-tuned": {0: 0.6, 300: 0.6}}
+    curves = {"scaled_multiple-0.0316-tuned": {0: first, 300: last}, "raw_multiple-0.0316-tuned": {0: 0.6, 300: 0.6}}
     assert judged("C64", ("train", "noise_change", curves)) == verdict
 
 
@@ -132,5 +134,5 @@ def test_c64_scaled_inputs_bear_noise_on_the_weights(first, last, verdict):
 )
 def test_c65_centring_is_enough(accuracies, verdict):
     names = ("mean-image", "mean-pixel", "pca", "whitened")
-    runs = {f"{name}_rate-0.0316-tuned": accuracies.get(name, 0.95) for name in names}
+    runs = {f"{name}_multiple-0.0316-tuned": accuracies.get(name, 0.95) for name in names}
     assert judged("C65", on_test(**runs), spread=0.002) == verdict

@@ -96,7 +96,10 @@ _ALIASES = {
     "l2": "decay",
 }
 
-ABSCISSAE = {"rate": "learning rate, times the default"}
+ABSCISSAE = {
+    "rate": "learning rate, times the default",
+    "multiple": "learning rate, times 1 by the mean square of the inputs",
+}
 SYMBOLS = {"optimizer.learning_rate": "η", "penalties.l2.strength": "decay"}
 SPLIT_NAMES = {
     "batch": "mini-batch",

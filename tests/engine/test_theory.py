@@ -80,7 +80,8 @@ def test_wide_layers_are_as_the_theory_has_them(activation, initializer):
     problem = network_problem(
         data, inputs=50, hidden=(500, 500, 500), outputs=0, activation=activation, initializer=initializer
     )
-    measured = read(Activations(200), problem) | read(Deltas(200), problem) | read(Gradients(200), problem)
+    measured = read(Activations(examples=200), problem)
+    measured |= read(Deltas(200), problem) | read(Gradients(200), problem)
     for metric, expected in read(ExpectedSignals(200), problem).items():
         assert expected == pytest.approx(measured[metric.removeprefix("expected_")], rel=0.1), metric
 

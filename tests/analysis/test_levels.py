@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from chapter6.analysis.checks import Check
-from chapter6.analysis.claims import Claim, judge_claim, over_study
+from chapter6.analysis.claims import Claim, disagreement, judge_claim, over_study
 from chapter6.analysis.comparisons import Comparison, judge_each, judge_family
 from chapter6.analysis.levels import Levels, all_hold, holm, some_hold, stacked
 from chapter6.analysis.samples import Fresh, Sample
@@ -213,3 +213,13 @@ def test_a_reversals_level_is_holms_of_pairs_each_of_which_has_that_of_its_weake
 def test_what_how_runs_ended_has_settled_is_certain(settled, levels):
     comparison = Comparison(sample=Sample(np.array([1.0, 2.0])), claimed=Range(least=0), settled=settled)
     assert comparison.levels() == Levels(*levels)
+
+
+def test_two_studies_of_more_replicates_differ_less_and_those_that_can_only_agree_never():
+    made = tables(("batch", "loss", {"sgd": [2.0, 2.4, 1.8, 2.2, 2.1, 1.9], "slow": [1.8, 2.1, 1.8, 1.9, 1.9, 1.8]}))
+    once, twice, often = (disagreement(claim(UNCLEAR), made, times) for times in (1, 2, 16))
+    assert often < twice < once, (often, twice, once)
+    assert disagreement(claim(CLEAR), tables(LOSSES), 1) == 0
+    frequency = claim({"kind": "frequency", "metric": "accuracy", "variants": "a", "more_than": 0.9, "above": 0.5})
+    made = tables(("test", "accuracy", {"a": [0.95] * 8 + [0.5] * 2}))
+    assert disagreement(frequency, made, 8) < disagreement(frequency, made, 1)

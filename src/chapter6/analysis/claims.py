@@ -122,6 +122,15 @@ def replication(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Ve
     return 1 - float(claim.levels(asked, fresh).gives(verdict).mean())
 
 
+def disagreement(claim: Claim, tables: Tables, times: int) -> float:
+    """Chance that two fresh studies of ``times`` the replicates differ in their verdicts, whatever these are."""
+    asked, rng = claim.asked(tables), _stream(claim)
+    one = Fresh.draw(rng, STUDIES, _most(asked), times)
+    verdicts = [claim.levels(asked, drawn) for drawn in (one, one.again(rng))]
+    agree = np.any([np.logical_and(*(levels.gives(each) for levels in verdicts)) for each in Verdict], axis=0)
+    return 1 - float(agree.mean())
+
+
 def is_fragile(claim: Claim, asked: Sequence[Sequence[Comparison]], verdict: Verdict) -> bool:
     """Whether bootstrap-t, where t is in doubt, comes to another verdict by the claim's own rule."""
     if not any(each.sample.in_doubt for each in chain.from_iterable(asked)):

@@ -39,18 +39,23 @@ class Fresh:
     """Studies as they could come out again, drawn in two levels: a truth from the replicates, a study from that truth.
 
     ``truths`` and ``studies`` are uniform numbers, a row a study and a column a replicate, ``spreads`` one a study.
-    Every part of a claim is drawn by the same ones, so replicates are drawn whole.
+    Every part of a claim is drawn by the same ones, so replicates are drawn whole; ``times`` as many as there are.
     """
 
     truths: Array
     studies: Array
     spreads: Array
+    times: int = 1
 
     @classmethod
-    def draw(cls, rng: Generator, studies: int, replicates: int) -> Fresh:
-        """Draw so many studies of up to so many replicates."""
-        truths, each = rng.random((2, studies, replicates))
-        return cls(truths, each, rng.random((studies, 1)))
+    def draw(cls, rng: Generator, studies: int, replicates: int, times: int = 1) -> Fresh:
+        """Draw so many studies of up to so many replicates, or ``times`` as many."""
+        truths, each = (rng.random((studies, size)) for size in (replicates, replicates * times))
+        return cls(truths, each, rng.random((studies, 1)), times)
+
+    def again(self, rng: Generator) -> Fresh:
+        """Other studies from the same truths."""
+        return replace(self, studies=rng.random(self.studies.shape))
 
     def of(self, values: Array, flags: tuple[Flags, Flags]) -> tuple[Array, tuple[Flags, Flags]]:
         """Studies of a number, a row each, with what is flagged of each replicate.
@@ -61,7 +66,7 @@ class Fresh:
         from scipy.special import chdtri
 
         n, free = values.size, max(values.size - 1, 1)
-        truth, study = ((drawn[:, :n] * n).astype(int) for drawn in (self.truths, self.studies))
+        truth, study = (self.truths[:, :n] * n).astype(int), (self.studies[:, : n * self.times] * n).astype(int)
         finite = values[np.isfinite(values)]
         first = finite[0] if finite.size else math.nan  # from here: a mean of equal numbers may be another number
         middle = (finite - first).mean() if finite.size else math.nan
@@ -117,10 +122,11 @@ class Sample:
             told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED, 0.0)
             return Levels(*(np.broadcast_to(s, len(drawn.truths)) for s in told)) if isinstance(drawn, Fresh) else told
         values, flags = self._scaled, self._censored
-        agreed = agreement(self.values.size) if alike(values) and not self.certain else 0.0  # else they are drawn twice
+        agree = alike(values) and not self.certain  # else those that agree were drawn twice
         resampled = drawn.distribution(values) if isinstance(drawn, Resampled) and self.in_doubt else None
         if isinstance(drawn, Fresh):
             values, flags = drawn.of(values, flags)
+        agreed = agreement(values.shape[-1]) if agree else 0.0
         below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
         return level_of(values, claimed, self._transform, (below, above), agreed, resampled)
 
@@ -204,5 +210,6 @@ class Successes(Sample):
         k = self.values.sum()
         if isinstance(drawn, Fresh):
             truths = betaincinv(k + 0.5, n - k + 0.5, drawn.truths[:, :1])
+            n *= drawn.times
             k = (drawn.studies[:, :n] < truths).sum(axis=-1)
         return share_levels(np.asarray(k), n, claimed)

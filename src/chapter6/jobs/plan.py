@@ -10,6 +10,7 @@ from typing import Any
 
 from chapter6.engine.data import Data, Images
 from chapter6.engine.run import Run
+from chapter6.jobs.advice import advice, table
 from chapter6.jobs.common import add_overrides, overridden_study
 from chapter6.jobs.estimates import Machine, looks, multiplications_per_second
 from chapter6.study import orders
@@ -26,6 +27,7 @@ COPIES = 3  # curves stand in results/, again in MLflow's artifacts, and once mo
 def add_arguments(parser: ArgumentParser) -> None:
     add_overrides(parser)
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--advise", action="store_true", help="of a finished study: where more replicates would pay")
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,26 @@ class Job:
 def run(args: Namespace) -> None:
     """Print the plan."""
     study = overridden_study(args)
+    if args.advise:
+        say(table(advice(study, Machine(multiplications_per_second(), study.config.data.sizes.test))))
+    else:
+        _say_plan(study, args.cores)
+
+
+def _say_plan(study: Study, cores: int) -> None:
     data = study.config.data
     jobs = [job for experiment in study.experiments.values() for job in _jobs(study, experiment)]
     due = [job for job in jobs if not job.is_done]
     clocks = dict(_timings(study))
     machine = Machine(multiplications_per_second(), data.sizes.test)
-    seconds = sum(JOB_SECONDS + sum(times * machine.run(run) for run, times in job.trained) for job in due) / args.cores
-    seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(args.cores, 2)
+    seconds = sum(JOB_SECONDS + sum(times * machine.run(run) for run, times in job.trained) for job in due) / cores
+    seconds += OVERHEAD_SECONDS * len(due) / max(len(jobs), 1) / min(cores, 2)
     disk = sum(times * _numbers(run) for job in due for run, times in job.trained) * BYTES_A_NUMBER * COPIES
     disk += sum(_made(stored, data.sizes.test) for stored in {run.data for job in due for run, _ in job.trained})
     images = (data.sizes.train + data.sizes.test) * prod(data.shape)
     say(
         f"{len(study.experiments)} experiments, {sum(job.runs for job in jobs)} runs in {len(jobs)} training jobs,"
-        f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {args.cores} cores,"
+        f" {len(jobs) - len(due)} of them done already.\nAbout {_duration(seconds)} on {cores} cores,"
         f" about {disk / 1e6 + 60:.0f} MB of disk (and {images / 1e6:.0f} MB for {data.name}).\n"
         + (_told_of(clocks, machine) if clocks else "")
     )

@@ -43,7 +43,7 @@ def advice(study: Study, machine: Machine) -> list[Advice]:
 
 def table(found: list[Advice]) -> str:
     """Print it, a line a claim."""
-    heads = ("claim", "experiment", "verdict", "replicates", "two studies differ", "with twice", "four times", "seconds")
+    heads = ("claim", "experiment", "verdict", "n", "two studies differ", "with twice", "four times", "seconds")
     lines = [heads, *map(_cells, found)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)

@@ -43,6 +43,18 @@ def test_levels_give_the_verdict_of_the_interval(values, claimed, transform):
     assert verdict_of(comparison.levels()) == comparison.part().verdict
 
 
+@pytest.mark.parametrize("count", [None, 100])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("end", [{"least": 1}, {"most": 1}, {"least": 0}, {"most": 0}, {"least": 0.9, "most": 1}])
+@pytest.mark.parametrize("closed", [True, False])
+def test_shares_at_the_bound_of_their_scale_lie_on_its_end(share, end, closed, count):
+    """Accuracies that are all 1 are at least 1, now and in a fresh study."""
+    sample, claimed = Sample(np.full(10, share), transform="logit", count=count), Range(**end, closed=closed)
+    verdict = Comparison(sample=sample, claimed=claimed).part().verdict
+    assert verdict_of(sample.levels(claimed)) == verdict
+    assert sample.levels(claimed, Fresh.draw(np.random.default_rng(1), 50, 10)).gives(verdict).all()
+
+
 @pytest.mark.parametrize("least", [0.5, 0.55])
 def test_a_level_is_the_p_value_of_a_two_sided_t_test(least):
     values = np.array([0.6, 0.7, 0.55, 0.8])

@@ -53,12 +53,14 @@ def level_of(
     unbounded: Unbounded,
     agreed: float,
     distribution: Distribution | None = None,
+    count: int | None = None,
 ) -> Levels:
     """Levels of "the mean lies in the range", by a t interval on the scale over the last axis.
 
     ``values`` stand on the scale already; ``unbounded`` says, below and above, where censored times leave the interval
     open. One replicate, and values that are not finite, decide nothing; values that agree do at the level ``agreed``,
-    and for certain where the range holds all of the scale or nothing of it. ``distribution`` takes Student's place.
+    and for certain where the range holds all of the scale or nothing of it. ``distribution`` takes Student's place;
+    ``count`` is what `to_scale` was told.
     """
     from scipy.special import stdtr
 
@@ -75,7 +77,8 @@ def level_of(
     )
     supported, contradicted = two_sided((above_low, under_low), (above_high, under_high))
     certain = alike(values) & np.logical_not(unbounded[0] | unbounded[1])
-    inside = _within(mean, low, high, claimed.closed or claimed.bounded)
+    ends = (_end(end, transform, count, reached=True) for end in (claimed.least, claimed.most))
+    inside = _within(mean, *ends, claimed.closed or claimed.bounded)
     agreed = 0.0 if math.isinf(low) and math.isinf(high) else agreed
     supported = np.where(certain, np.where(inside, agreed, 1.0), supported)
     contradicted = np.where(certain, np.where(inside, 1.0, agreed), contradicted)
@@ -123,12 +126,15 @@ def _within(mean: Array, low: float, high: float, closed: bool) -> Flags:
     return np.asarray(np.where(at_end, closed, (mean > low) & (mean < high)), dtype=bool)
 
 
-def _end(end: float, transform: Transform) -> float:
-    """An end of a range on the scale, infinite where the scale does not reach it."""
+def _end(end: float, transform: Transform, count: int | None = None, reached: bool = False) -> float:
+    """An end of a range on the scale, infinite where the scale does not reach it.
+
+    Values that agree may have ``reached`` the bound of the scale itself, as accuracies of 1 do.
+    """
     least, most = {"identity": (-math.inf, math.inf), "log": (0.0, math.inf), "logit": (0.0, 1.0)}[transform]
-    if end <= least or end >= most:
+    if end < least or end > most or (end in (least, most) and not reached):
         return -math.inf if end <= least else math.inf
-    return float(to_scale(np.asarray(end, dtype=float), transform))
+    return float(to_scale(np.asarray(end, dtype=float), transform, count))
 
 
 def stacked(levels: Sequence[Levels]) -> Levels:

@@ -119,7 +119,7 @@ class Sample:
     def levels(self, claimed: Range, drawn: Drawn | None = None) -> Levels:
         """Error levels of the verdicts on a range: of these replicates, resampled if in doubt, or of fresh studies."""
         if self.values.size == 0 or (self.certain and self.values.size == 1):  # a fresh study would be the same
-            told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED, 0.0)
+            told = level_of(np.repeat(self._scaled, 2), claimed, self._transform, NOT_CENSORED, 0.0, count=self.count)
             return Levels(*(np.broadcast_to(s, len(drawn.truths)) for s in told)) if isinstance(drawn, Fresh) else told
         values, flags = self._scaled, self._censored
         agree = alike(values) and not self.certain  # else those that agree were drawn twice
@@ -128,7 +128,7 @@ class Sample:
             values, flags = drawn.of(values, flags)
         agreed = agreement(values.shape[-1]) if agree else 0.0
         below, above = (np.asarray(flag.any(axis=-1)) for flag in flags)
-        return level_of(values, claimed, self._transform, (below, above), agreed, resampled)
+        return level_of(values, claimed, self._transform, (below, above), agreed, resampled, self.count)
 
     @property
     def in_doubt(self) -> bool:

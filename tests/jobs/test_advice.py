@@ -39,7 +39,7 @@ def advised(tmp_path, monkeypatch, capsys):
 
 def test_unclear_claims_are_named_with_what_more_replicates_bring_and_cost(advised):
     (unclear,) = advised(1e9, 0.85)  # the first is clear, and those of the bowl are exact
-    assert (unclear["claim"], unclear["experiment"], unclear["replicates"]) == ("C11", "6.2-noise", "4")
+    assert (unclear["claim"], unclear["experiment"], unclear["n"]) == ("C11", "6.2-noise", "4")
     now, twice, often = (float(unclear[head].split()[0]) for head in ("two studies differ", "with twice", "four times"))
     assert 100 > now > 0
     assert often <= twice <= now

@@ -77,8 +77,8 @@ def level_of(
     )
     supported, contradicted = two_sided((above_low, under_low), (above_high, under_high))
     certain = alike(values) & np.logical_not(unbounded[0] | unbounded[1])
-    ends = (_end(end, transform, count, reached=True) for end in (claimed.least, claimed.most))
-    inside = _within(mean, *ends, claimed.closed or claimed.bounded)
+    least, most = (_end(end, transform, count, reached=True) for end in (claimed.least, claimed.most))
+    inside = _within(mean, least, most, claimed.closed or claimed.bounded)
     agreed = 0.0 if math.isinf(low) and math.isinf(high) else agreed
     supported = np.where(certain, np.where(inside, agreed, 1.0), supported)
     contradicted = np.where(certain, np.where(inside, 1.0, agreed), contradicted)

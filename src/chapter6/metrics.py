@@ -74,6 +74,16 @@ METRICS = {
         Metric(
             "optimism", "optimism of the choice", "share", least=-1, most=1, better="lower", split="test", derived=True
         ),
+        Metric(
+            "noise_loss",
+            "accuracy lost to noise on the inputs",
+            "share",
+            least=-1,
+            most=1,
+            better="lower",
+            split="noisy",
+            derived=True,
+        ),
         Metric("updates", "updates", "updates", "log", better="lower", derived=True),
         Metric("time_ratio", "time by that of the variant beside it", transform="log", better="lower"),
         Metric("saturated", "share of saturated activations", "share", "logit", most=1),

@@ -28,7 +28,7 @@ Summary = Literal["last", "first", "mean", "median", "minimum", "maximum", "tota
 
 
 # of differences of accuracies, the split from which the other one is subtracted
-MINUENDS: dict[str, Split] = {"gap": "train", "optimism": "validation"}
+MINUENDS: dict[str, Split] = {"gap": "train", "optimism": "validation", "noise_loss": "test"}
 
 
 class Curve(NamedTuple):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .own_claims import judged, layers, on_test
+from chapter6.analysis.claims import judge_claim
+from chapter6.analysis.tables import times_table
+
+from .hand_made import tables
+from .own_claims import claims, judged, layers, on_test
 
 LARGE = "tanh_large_start"
 UPWARDS = [10.0**layer for layer in range(1, 11)]
@@ -136,3 +140,97 @@ def test_c65_centring_is_enough(accuracies, verdict):
     names = ("mean-image", "mean-pixel", "pca", "whitened")
     runs = {f"{name}_multiple-0.0316-tuned": accuracies.get(name, 0.95) for name in names}
     assert judged("C65", on_test(**runs), spread=0.002) == verdict
+
+
+def soonest(sigmoid, tanh, relu):
+    """Validation accuracies that pass 0.9 after so many updates of 1500, or never."""
+    reached = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
+    return (
+        "validation",
+        "accuracy",
+        {f"{name}-soonest": {1: 0.1, at: 0.95, 1500: 0.95 if at < 1500 else 0.5} for name, at in reached.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "updates", "verdict"),
+    [
+        ("C36", (600, 300, 100), "supported"),
+        ("C36", (600, 150, 100), "contradicted"),
+        ("C36-six", (600, 300, 100), "supported"),
+        ("C36-six", (300, 300, 100), "contradicted"),
+        ("C36-six", (1200, 300, 100), "contradicted"),
+    ],
+)
+def test_c36_how_soon_activation_functions_learn(claim, updates, verdict):
+    assert judged(claim, soonest(*updates)) == verdict
+
+
+def outputs(start, end):
+    """Distances of ELU's mean output from zero, beside those of 0.4 under ReLU."""
+    return [
+        ("train", f"offset/layer-{n}", {"elu-tuned": {0: start, 1000: end}, "relu-tuned": {0: 0.4, 1000: 0.4}})
+        for n in range(1, 5)
+    ]
+
+
+def under_noise(elu, clean=0.96):
+    """Test accuracies without noise and with it, beside ReLU's 0.96 and 0.8."""
+    return [
+        on_test(**{"elu-tuned": clean, "relu-tuned": 0.96}),
+        ("noisy", "accuracy", {"elu-tuned": elu, "relu-tuned": 0.8}),
+    ]
+
+
+def under_labels(relu, elu):
+    """Test accuracies with wrong labels, beside 0.96 without."""
+    return [on_test(**{"relu-tuned": 0.96, "elu-tuned": 0.96, "relu_labels-tuned": relu, "elu_labels-tuned": elu})]
+
+
+TEN = ("sigmoid", "tanh", "relu", "leaky", "prelu", "elu", "selu", "maxout", "gelu", "swish")
+
+
+def at_the_end(**others):
+    return [on_test(**{f"{name}-tuned": others.get(name, 0.95) for name in TEN})]
+
+
+@pytest.mark.parametrize(
+    ("claim", "recorded", "verdict"),
+    [
+        ("C60", [("train", "path_ratio", {"sigmoid-tuned": 3.0, "centred-tuned": 2.0})], "supported"),
+        ("C60", [("train", "path_ratio", {"sigmoid-tuned": 2.0, "centred-tuned": 2.0})], "contradicted"),
+        ("C61", outputs(0.1, 0.2), "supported"),
+        ("C61", outputs(0.1, 0.4), "contradicted"),
+        ("C61", outputs(0.4, 0.1), "contradicted"),
+        ("C62", under_noise(elu=0.85), "supported"),
+        ("C62", under_noise(elu=0.8), "contradicted"),
+        ("C62", under_noise(elu=0.85, clean=0.9), "contradicted"),  # less to lose
+        ("C62-labels", under_labels(relu=0.85, elu=0.9), "supported"),
+        ("C62-labels", under_labels(relu=0.85, elu=0.85), "contradicted"),
+        ("C63", at_the_end(), "supported"),
+        ("C63", at_the_end(elu=0.97), "contradicted"),
+        ("C63-sigmoid", at_the_end(sigmoid=0.9), "supported"),
+        ("C63-sigmoid", at_the_end(sigmoid=0.9, selu=0.85), "contradicted"),
+    ],
+)
+def test_trained_activation_functions(claim, recorded, verdict):
+    assert judged(claim, *recorded, spread=0.001) == verdict
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ({}, "supported"),
+        ({"tanh": 1.02}, "contradicted"),
+        ({"leaky": 1.2}, "contradicted"),  # no exponential, and as dear
+    ],
+)
+def test_c40_an_exponential_costs_time(ratios, verdict):
+    usual = {"elu": 1.5, "sigmoid": 1.3, "tanh": 1.2, "leaky": 1.0}
+    rounds = [
+        (name, "update", number, ratio * (1 + 0.01 * (-1) ** number), 1.0)
+        for name, ratio in (usual | ratios).items()
+        for number in range(20)
+    ]
+    of = {**tables(also=["relu", *usual]), "times": times_table("e", "relu", rounds)}
+    assert judge_claim(claims()["C40"], "e", of).verdict == verdict

@@ -163,6 +163,11 @@ def test_pairs_are_of_one_setting_and_replicates_of_both():
     assert [column.size for column in aligned({}, "a", "b")] == [0, 0]
 
 
+def test_what_noise_costs_is_the_accuracy_without_less_that_with_it():
+    made = tables(("test", "accuracy", {"net": [{9: 0.9}]}), ("noisy", "accuracy", {"net": [{9: 0.7}]}))
+    assert readings(made, Quantity("noise_loss"), ["net"])["net"][0] == pytest.approx(0.2)
+
+
 def test_the_gap_of_a_run_that_diverged_is_undefined_and_no_narrow_one():
     made = tables(
         ("train", "accuracy", {"net": [{0: 0.2, 10: 0.5}, {0: 0.2, 10: 0.8, 20: 0.9}]}),

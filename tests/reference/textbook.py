@@ -48,6 +48,14 @@ def relu_slope(z):
 # --- Activations since: the papers are named in the engine ---------------------------------------------------
 
 
+def centred_sigmoid(z):
+    return 2 * sigmoid(z) - 1
+
+
+def centred_sigmoid_slope(z):
+    return 2 * sigmoid_slope(z)
+
+
 def leaky_relu(z, slope=0.01):
     return np.where(z > 0, z, slope * z)
 
@@ -102,6 +110,7 @@ LATER = {
     "leaky_relu": (leaky_relu, leaky_relu_slope),
     "elu": (elu, elu_slope),
     "selu": (selu, selu_slope),
+    "centred_sigmoid": (centred_sigmoid, centred_sigmoid_slope),
     "gelu": (gelu, gelu_slope),
     "swish": (swish, swish_slope),
 }

@@ -20,7 +20,7 @@ import numpy as np
 
 from chapter6.intervals import Array
 from chapter6.metrics import Split, metric_of
-from chapter6.quantities import Curve, Quantity, Target, split_of, summarized
+from chapter6.quantities import MINUENDS, Curve, Quantity, Target, split_of, summarized
 from chapter6.registry import StudyError
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def read_curves(tables: Tables, metric: str, split: Split | None, variants: Iter
     variants = list(variants)
     head, _, tail = metric.partition("/")
     chosen = split_of(metric, split)
-    if head == "gap":
-        return _gaps(tables, chosen, variants)
+    if head in ("gap", "noise_loss"):
+        return _gaps(tables, MINUENDS[head], chosen, variants)
     if head == "optimism":
         return _optimism(tables, chosen, variants)
     if head in ("best", "trial"):
@@ -182,20 +182,20 @@ def _time_ratios(tables: Tables, task: str, variants: list[str]) -> dict[Run, Cu
     return {Run(*key): Curve(np.zeros(1), np.array([ratio])) for key, ratio in zip(keys, ratios, strict=True)}
 
 
-def _gaps(tables: Tables, split: Split, variants: list[str]) -> dict[Run, Curve]:
-    """Train accuracy less the other split's, wherever train accuracy is recorded; the other is interpolated.
+def _gaps(tables: Tables, minuend: Split, split: Split, variants: list[str]) -> dict[Run, Curve]:
+    """One split's accuracy less the other's, wherever the first is recorded; the other is interpolated.
 
     Undefined from where a run diverged: two networks at chance are no narrow gap.
     """
-    train = read_curves(tables, "accuracy", "train", variants)
+    over = read_curves(tables, "accuracy", minuend, variants)
     other = read_curves(tables, "accuracy", split, variants)
     gaps = {}
-    for run in train.keys() & other.keys():
+    for run in over.keys() & other.keys():
         steps, readings = other[run].steps, other[run].readings
-        within = (train[run].steps >= steps[0]) & (train[run].steps <= steps[-1])
-        at = train[run].steps[within]
-        gaps[run] = Curve(at, train[run].readings[within] - np.interp(at, steps, readings))
-    recorded = _recorded(tables, "accuracy", "train", variants)
+        within = (over[run].steps >= steps[0]) & (over[run].steps <= steps[-1])
+        at = over[run].steps[within]
+        gaps[run] = Curve(at, over[run].readings[within] - np.interp(at, steps, readings))
+    recorded = _recorded(tables, "accuracy", minuend, variants)
     for run in gaps.keys() & set(diverged_runs(tables, variants)):
         last = recorded[run].steps[-1] if run in recorded else -math.inf
         gaps[run].readings[gaps[run].steps > last] = math.nan

@@ -113,7 +113,7 @@ class Tanh(Activation):
 
 @dataclass(frozen=True)
 class CentredSigmoid(Activation, key="centred_sigmoid"):
-    """Sigmoid moved to lie around 0 (LeCun et al. 1998, section 4.4): 2 sigmoid(z) - 1 = tanh(z / 2), twice as steep."""
+    """Sigmoid moved to lie around 0 (LeCun et al. 1998, section 4.4): 2 sigmoid(z) - 1, twice as steep."""
 
     def forward(self, z: Array) -> None:
         """Overwrite ``z`` with the function."""

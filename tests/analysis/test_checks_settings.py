@@ -5,6 +5,7 @@ import pytest
 
 from chapter6.analysis.checks import Check
 from chapter6.analysis.comparisons import deciding
+from chapter6.registry import StudyError
 
 from .hand_made import tables, verdicts
 
@@ -102,6 +103,25 @@ def test_spread_over_an_axis(fields, verdict, estimate):
     assert part.verdict == verdict
     if estimate is not None:
         assert part.interval.estimate == pytest.approx(estimate)
+
+
+@pytest.mark.parametrize(("at_least", "verdict"), [(0.5, "supported"), (0.75, "supported"), (0.76, "contradicted")])
+def test_setting_share_counts_variants_whose_setting_lies_in_the_range(at_least, verdict):
+    made = sweep({("a", rate): 0.5 for rate in (0.0001, 0.01, 0.1, 0.3)}, "rate")
+    fields = {"variants": "a-*", "along": "rate", "low": 1e-4, "high": 0.1, "at_least": at_least}
+    [part] = Check.build({"kind": "setting_share", **fields}).evaluate(made)
+    assert (part.verdict, part.interval.low, part.interval.estimate, part.interval.high) == (verdict, 0.75, 0.75, 0.75)
+    assert (part.comparison.details["count"], part.comparison.details["of"]) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"low": 1}, "low 1 is not below high 0.1"), ({"at_least": 80}, "at_least 80 is a share, between 0 and 1")],
+)
+def test_setting_share_refuses_what_no_setting_can_meet(fields, message):
+    given = {"variants": "*", "along": "rate", "low": 1e-4, "high": 0.1, "at_least": 0.8} | fields
+    with pytest.raises(StudyError, match=message):
+        Check.build({"kind": "setting_share", **given})
 
 
 def reach(**fields):

@@ -14,6 +14,7 @@ import pytest
 from chapter6.report import render_page
 from chapter6.report.strings import languages, strings
 from chapter6.report.views import (
+    ChoicesView,
     ClaimView,
     ExperimentView,
     FigureView,
@@ -24,7 +25,6 @@ from chapter6.report.views import (
     SectionView,
     SettingsView,
     TableView,
-    TuningView,
 )
 
 SVG = """<?xml version="1.0"?>
@@ -271,8 +271,8 @@ def test_a_summary_lists_readings_once_below_their_claim():
 
 
 def test_tuning_stands_with_the_settings():
-    tuning = TuningView("Tuning: the rate", "How.", TableView(("Variant", "Chosen"), (("SGD", "0.1"),)))
-    page = replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, tuning=tuning),)),))
+    tuning = ChoicesView("Tuning: the rate", "How.", TableView(("Variant", "Chosen"), (("SGD", "0.1"),)))
+    page = replace(PAGE, sections=(SectionView("6.1", "", (replace(EXPERIMENT, choices=(tuning,)),)),))
     settings, shown = (e for e in by_class(parsed(page), "settings"))
     assert "Settings" in text(settings)
     assert text(shown) == "Tuning: the rate How. VariantChosen SGD0.1"
@@ -337,7 +337,7 @@ def test_hostile_text_is_shown_as_text():
         table=bad,
         missing=(bad,),
         notes=(bad,),
-        tuning=TuningView(bad, bad, TableView((bad,), ((bad,),))),
+        choices=(ChoicesView(bad, bad, TableView((bad,), ((bad,),))),),
     )
     page = PageView(
         sections=(SectionView(bad, f"# {bad}\n\n{bad}\n\n## {bad}\n", (experiment,)),),

@@ -1,6 +1,8 @@
 from chapter6.report.searches import (
     Phase,
     Tuned,
+    DecidedOf,
+    decisions_view,
     edge_notes,
     search_settings,
     tuning_notes,
@@ -89,3 +91,24 @@ def test_what_is_no_more_than_the_best_of_those_tried_is_noted_and_so_is_what_is
     edge, unlearned = tuning_notes(RATE, [tuned(), tuned("Adam", at_edge=True), tuned("Zero", learned=False)], WORDS)
     assert "in 1 of 3 choices (Adam) the learning rate is the best of those tried" in edge
     assert "in 1 of 3 choices (Zero) no value of the learning rate let the network learn" in unlearned
+
+
+def test_decisions_show_what_was_chosen_how_often_and_why():
+    choices = [("fast", "first that passes")] * 2 + [("slow", "best, since none passes")]
+    record = {
+        "choices": [{"replicate": n, "variant": name, "reason": why} for n, (name, why) in enumerate(choices)],
+        "scores": {"slow": [[41.0], [51.0], [31.0]], "fast": [None, None, [20.0]]},
+    }
+    rule, labels = {"kind": "first", "at_most": 100, "at_least": None}, {"slow": "rate 0.01", "fast": "rate 0.1"}
+    view = decisions_view([DecidedOf("rate", "updates until it learns", rule, labels, record)], WORDS)
+    assert view.summary == "Chosen on the way: one decision"
+    [row] = view.table.rows
+    assert row == (
+        "rate",
+        "updates until it learns",
+        "the first with at most 100",
+        "rate 0.1, 2 of 3 times: the first that passes; rate 0.01, 1 of 3 times: the best, since none passes",
+        "rate 0.01: 41; rate 0.1: diverged",
+    )
+    best = DecidedOf("grid", "accuracy", {"kind": "best"}, labels, record)
+    assert [row[2] for row in decisions_view([best, best], WORDS).table.rows] == ["the best"] * 2

@@ -57,6 +57,23 @@ def test_a_value_is_multiplied_where_it_is_taken_or_by_what_is_laid_over_it(load
     )
 
 
+def test_what_the_short_form_of_a_network_takes_all_its_layers_take(load):
+    start = {"initializer": {"kind": "normal", "std": {"from": "size#dense-1.initializer.std"}}}
+    network = {"hidden": [10, 10], "dropout": {"ratio": {"from": "size#dense-1.initializer.std", "times": 2}}}
+    found = load(
+        {
+            name: {"network": {"initializer": {"kind": "normal", "std": std}}}
+            for name, std in (("slow", 0.1), ("fast", 1.0))
+        }
+        | {"later": {"network": network | start}},
+        {"size": RATES},
+    )
+    made = {"values": {"network.dense-1.initializer.std": 0.1}}
+    settings = found.variants["later"].taken.resolved(lambda _: made).settings
+    assert [settings[f"network.dense-{n}.initializer.std"] for n in (1, 2, 3)] == [0.1] * 3
+    assert [settings[f"network.dropout-{n}.ratio"] for n in (1, 2)] == [0.2] * 2
+
+
 SWEPT = {"claims": [], "decisions": {"rate": RATES | {"among": ["slow_*", "fast_*"]}}}
 
 

@@ -15,7 +15,7 @@ from chapter6.analysis.samples import UNBOUNDED, Bounds, Sample, of_differences
 from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
 from chapter6.quantities import Quantity, Target
-from chapter6.records import Side
+from chapter6.records import Range, Side
 from chapter6.registry import StudyError, plain
 
 Better = Literal["higher", "lower"]
@@ -152,6 +152,55 @@ class Reach(Compared, Check):
             replicate: float(best(levels[self.learned.reached(row)], default=worst(levels)))
             for replicate, row in rows.items()
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingShare(Check, key="setting_share"):
+    """Of several variants, tuned ones say, the share whose setting lies between ``low`` and ``high``.
+
+    It is counted over variants and not over replicates, so the answer is exact.
+    """
+
+    variants: OneOrMore
+    along: str
+    low: float
+    high: float
+    at_least: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.low < self.high:
+            self.refuse(f"low {self.low:g} is not below high {self.high:g}")
+        if not 0 <= self.at_least <= 1:
+            self.refuse(f"at_least {self.at_least:g} is a share, between 0 and 1")
+
+    def metrics_named(self) -> set[tuple[str, str]]:
+        return set()
+
+    def numeric_axes_named(self) -> set[str]:
+        return {self.along}
+
+    def comparisons(self, data: VariantData) -> list[Comparison]:
+        variants = data.expand(self.variants)
+        inside = [self.low <= data.numeric_level(variant, self.along) <= self.high for variant in variants]
+        return [
+            Comparison(
+                sample=Sample(np.array([np.mean(inside)]), bounds=(0.0, 1.0), certain=True),
+                claimed=Range(least=self.at_least, closed=True),
+                subject=Side("group", names(self.variants)),
+                details={
+                    "along": self.along,
+                    "low": self.low,
+                    "high": self.high,
+                    "count": sum(inside),
+                    "of": len(inside),
+                },
+                unit="share",
+                margin=self.at_least,
+                variants=tuple(variants),
+                track=data.track(variants),
+            )
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)

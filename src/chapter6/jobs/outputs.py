@@ -14,8 +14,9 @@ from chapter6.engine.run import Run
 from chapter6.jobs.common import conditions
 from chapter6.records import ClaimRecord
 from chapter6.registry import StudyError, build
+from chapter6.study.decisions import Decided, read_decided
 from chapter6.study.gathering import resolved
-from chapter6.study.plan import Experiment, PlannedSearch, Study, Tuning, Variant
+from chapter6.study.plan import Decision, Experiment, PlannedSearch, Study, Tuning, Variant
 from chapter6.study.results import Conditions, Folder, RunRecord, UnreadableError, read_record
 from chapter6.study.searches import Chosen, Trial, read_chosen, read_round
 from chapter6.study.tunings import Tuned, read_tuned
@@ -73,6 +74,12 @@ class Outputs:
         files = {self.study.paths.tuning(self.experiment.id, of): t for of, t in self.experiment.tunings.items()}
         found = [(tuning, _readable(read_tuned, self.files, file, tuning)) for file, tuning in files.items()]
         return [(tuning, tuned) for tuning, tuned in found if tuned]
+
+    @cached_property
+    def decided(self) -> list[tuple[Decision, Decided]]:
+        """What decisions came to, those that are made."""
+        found = [(each, _readable(read_decided, self.files, each)) for each in self.experiment.decisions.values()]
+        return [(decision, decided) for decision, decided in found if decided]
 
     @property
     def unfinished(self) -> list[Variant]:

@@ -25,6 +25,7 @@ from chapter6.report.sentences import Teller, teller
 from chapter6.report.settings import VariantSettings, describe, levels
 from chapter6.report.strings import Strings, strings
 from chapter6.report.views import (
+    ChoicesView,
     ClaimView,
     ExperimentView,
     Fact,
@@ -33,11 +34,11 @@ from chapter6.report.views import (
     PrintedView,
     SectionView,
     SettingsView,
-    TuningView,
 )
 from chapter6.settings import flatten
+from chapter6.study.decisions import Decided
 from chapter6.study.drafts import OWN_KEYS
-from chapter6.study.plan import Experiment, Study, Variant
+from chapter6.study.plan import Decision, Experiment, Study, Variant
 from chapter6.study.resolution import short_key, written
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ class _Outputs(Outputs):
             title=spec.title,
             question=spec.question,
             settings=self._settings(words),
-            tuning=self._tuning(words),
+            choices=tuple(self._choices(words, told)),
             figures=tuple(
                 FigureView(svg, figure.alt, figure.caption)
                 for name, figure in self.experiment.figures.items()
@@ -184,15 +185,16 @@ class _Outputs(Outputs):
             for track in tuned.choices
         ]
 
-    def _tuning(self, words: Strings) -> TuningView | None:
-        if not self.tuned:
-            return None
-        tuning = self.tuned[0][0]
-        phases = [
-            searches.Phase(name, phase.spacing, tuning.trained[name].run.steps, phase.seeds)
-            for name, phase in tuning.procedure.phases.items()
-        ]
-        return searches.tuning_view(short_key(tuning.procedure.rate.key), phases, self._tuned, words)
+    def _choices(self, words: Strings, told: Teller) -> Iterator[ChoicesView]:
+        if self.tuned:
+            tuning = self.tuned[0][0]
+            phases = [
+                searches.Phase(name, phase.spacing, tuning.trained[name].run.steps, phase.seeds)
+                for name, phase in tuning.procedure.phases.items()
+            ]
+            yield searches.tuning_view(short_key(tuning.procedure.rate.key), phases, self._tuned, words)
+        if self.decided:
+            yield searches.decisions_view([_decided(*each, told) for each in self.decided], words)
 
     def _notes(self, words: Strings) -> Iterator[str]:
         """Yield what a reader must know: what diverged, and which optimum may lie outside of what was tried."""
@@ -210,6 +212,11 @@ class _Outputs(Outputs):
             if found and variants[name].rounds
         }
         yield from searches.edge_notes(chosen, words)
+
+
+def _decided(decision: Decision, decided: Decided, told: Teller) -> searches.DecidedOf:
+    by, labels = told.quantity(decision.spec.by.quantity), {variant.name: variant.label for variant in decision.among}
+    return searches.DecidedOf(decision.name, by, plain(decision.spec.rule), labels, plain(decided))
 
 
 def _claim(claim: Claim, record: ClaimRecord | None, remark: str, told: Teller) -> ClaimView:

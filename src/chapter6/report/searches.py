@@ -1,4 +1,4 @@
-"""What readers are told of searches and of tuning: plain records in, settings, notes and a table out."""
+"""What readers are told of searches, tuning and decisions: plain records in, settings, notes and tables out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from chapter6.report.numbers import NOTHING, exact, number
 from chapter6.report.settings import term
 from chapter6.report.strings import Strings
-from chapter6.report.views import TableView, TuningView
+from chapter6.report.views import ChoicesView, TableView
 from chapter6.settings import flatten
 
 MOST_NAMES = 4
@@ -45,6 +45,17 @@ class Tuned:
         return dict(self.record["choices"][self.track])
 
 
+@dataclass(frozen=True)
+class DecidedOf:
+    """What a decision came to: the quantity in words, records of rule and outcome; ``labels`` are its variants'."""
+
+    name: str
+    by: str
+    rule: Record
+    labels: Mapping[str, str]
+    record: Record
+
+
 def search_settings(search: Record, rounds: Sequence[int]) -> dict[str, Any]:
     """Return what a search was told beside its space, under dotted keys."""
     flat: dict[str, Any] = {}
@@ -69,7 +80,7 @@ def edge_notes(chosen: Mapping[str, Sequence[Sequence[tuple[str, str]]]], words:
             yield name + (sentence if name else sentence[:1].upper() + sentence[1:])
 
 
-def tuning_view(parameter: str, phases: Sequence[Phase], tuned: Sequence[Tuned], words: Strings) -> TuningView:
+def tuning_view(parameter: str, phases: Sequence[Phase], tuned: Sequence[Tuned], words: Strings) -> ChoicesView:
     """Return what was tried for each variant and judged quantity, and the cost."""
     text, name = words["tuning"], term(parameter, words)
     heads = [text["phase"].format(steps=number(phase.steps), seeds=phase.seeds) for phase in phases]
@@ -77,7 +88,7 @@ def tuning_view(parameter: str, phases: Sequence[Phase], tuned: Sequence[Tuned],
     told = [text["around"][each.name].format(spacing=exact(each.spacing), steps=number(each.steps)) for each in phases]
     variants = {each.label: each.record["updates"] for each in tuned}
     summary = text["summary_one" if len(variants) == 1 else "summary"]
-    return TuningView(
+    return ChoicesView(
         summary=summary.format(setting=name, count=len(variants)),
         text=text["text"].format(setting=name, phases=text["then"].join(told), updates=number(sum(variants.values()))),
         table=TableView(
@@ -97,6 +108,30 @@ def tuning_notes(parameter: str, tuned: Sequence[Tuned], words: Strings) -> Iter
             yield text[note].format(setting=term(parameter, words), count=len(labels), total=len(tuned), names=names)
 
 
+def decisions_view(decisions: Sequence[DecidedOf], words: Strings) -> ChoicesView:
+    """Return what every decision chose, why, and by which scores."""
+    text = words["decisions"]
+    columns = tuple(text[head] for head in ("decision", "by", "rule", "chosen", "scores"))
+    return ChoicesView(
+        summary=text["summary_one" if len(decisions) == 1 else "summary"].format(count=len(decisions)),
+        text=text["text"],
+        table=TableView(columns, tuple(_decided_row(each, words) for each in decisions)),
+    )
+
+
+def _decided_row(decided: DecidedOf, words: Strings) -> tuple[str, ...]:
+    text = words["decisions"]
+    chosen = Counter((choice["variant"], choice["reason"]) for choice in decided.record["choices"])
+    told = [
+        text["choice"].format(name=decided.labels[name], count=count, of=chosen.total(), reason=text["reasons"][reason])
+        for (name, reason), count in chosen.most_common()
+    ]
+    scores = [f"{decided.labels[name]}: {_middle(own, text)}" for name, own in decided.record["scores"].items()]
+    bound = next((key for key in ("at_least", "at_most") if decided.rule.get(key) is not None), "best")
+    rule = text["rules"][bound].format(level=exact(decided.rule.get(bound)))
+    return (term(decided.name, words), decided.by, rule, "; ".join(told), "; ".join(scores))
+
+
 def some(names: Sequence[str]) -> str:
     """Write the first few names."""
     return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
@@ -113,7 +148,10 @@ def _tuned_row(tuned: Tuned, phases: Sequence[Phase], text: Strings, words: Stri
 
 def _tried(candidate: Record, track: str, text: Strings) -> str:
     """Return the values of a candidate, and its score in the middle of all seeds."""
-    scores = [inf if score is None else score[0] for score in candidate["scores"][track]]
-    middle = median(scores)
-    value = ", ".join(map(exact, candidate["values"]))
-    return f"{value}: {number(middle) if middle < inf else text['diverged']}"
+    return f"{', '.join(map(exact, candidate['values']))}: {_middle(candidate['scores'][track], text)}"
+
+
+def _middle(scores: Sequence[Sequence[float] | None], text: Strings) -> str:
+    """Return the median score, that of a run which diverged being infinite."""
+    middle = median(inf if score is None else score[0] for score in scores)
+    return number(middle) if middle < inf else str(text["diverged"])

@@ -138,8 +138,8 @@ class TableView:
 
 
 @dataclass(frozen=True)
-class TuningView:
-    """How some variants came by a number of theirs: a summary, an explanation, and what was tried."""
+class ChoicesView:
+    """How some variants came by numbers of theirs: a summary, an explanation, and what was tried."""
 
     summary: str
     text: str
@@ -167,7 +167,7 @@ class ExperimentView:
     title: str
     question: str
     settings: SettingsView = field(default_factory=SettingsView)
-    tuning: TuningView | None = None
+    choices: tuple[ChoicesView, ...] = ()
     figures: tuple[FigureView, ...] = ()
     printed: tuple[PrintedView, ...] = ()
     claims: tuple[ClaimView, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from chapter6.engine.data import Data, Images, ImageSet
@@ -30,8 +31,20 @@ def resolve(settings: Mapping[str, Any], place: str, images: ImageSet | None = N
     given = _without_references(settings, takes)
     renamed = {} if "stages" in settings else {"stages.0.": ""}
     run = parse(Run, _expanded(given, place, images or ImageSet()), place, renamed)
-    keys = {way: _dotted(plain(run), way, place) for way in takes}
-    return Taken(run, {key_among(run.settings, keys[way], place): reference for way, reference in takes.items()})
+    is_short = isinstance(given.get("network"), Mapping)
+    keys = {way: _taking(run, _dotted(plain(run), way, place), is_short, place) for way in takes}
+    return Taken(run, {key: reference for way, reference in takes.items() for key in keys[way]})
+
+
+def _taking(run: Run, key: str, is_short: bool, place: str) -> list[str]:
+    """Return the full keys of what takes a value: of a network's short form, the same setting of all its layers."""
+    head, _, setting = key.partition(".")
+    if is_short and head == "network":
+        kind, _, rest = setting.partition(".")
+        patterns = (f"network.*.{setting}", f"network.{kind}-*.{rest}")
+        if found := [each for each in run.settings if any(fnmatchcase(each, pattern) for pattern in patterns)]:
+            return found
+    return [key_among(run.settings, key, place)]
 
 
 def _without_references(value: Any, takes: dict[Way, str], way: Way = ()) -> Any:

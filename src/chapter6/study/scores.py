@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from chapter6.metrics import Split, metric_of
-from chapter6.quantities import Curve, Summary, Target, split_of, summarized
+from chapter6.quantities import Curve, Quantity, Summary, Target, split_of, summarized
 from chapter6.registry import Count, Family, StudyError
 
 HELD_OUT = ("validation", "test", "noisy")  # splits that no run learns from
@@ -53,13 +53,22 @@ class Judged:
         """Split and metric of the curve."""
         return split_of(self.metric, self.split), self.metric
 
+    @property
+    def quantity(self) -> Quantity | Target:
+        """What a run is reduced to, or what it is to reach."""
+        if self.level is None:
+            return Quantity(self.metric, self.split, self.summary)
+        return Target(
+            metric=self.metric, split=self.split, at_least=self.at_least, at_most=self.at_most, window=self.window
+        )
+
     def score(self, curve: Curve, updates: int) -> Score:
         """Return what a run of so many ``updates`` came to, that ended whole."""
         if not curve.steps.size or not np.isfinite(curve.readings).all():
             return None
-        if self.level is None:
+        target = self.quantity
+        if isinstance(target, Quantity) or self.level is None:
             return (summarized(self.summary, curve),)
-        target = Target(metric=self.metric, at_least=self.at_least, at_most=self.at_most, window=self.window)
         first, last = target.first_step(curve), float(target.smoothed(curve).readings[-1])
         return (min(first, updates + 1.0), abs(last - self.level) if first == inf else 0.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from chapter6.quantities import Quantity, Target
 from chapter6.records import ClaimRecord, PartRecord
 from chapter6.report.sentences.english import English
 
@@ -16,6 +17,9 @@ class Teller(Protocol):
 
     def verdict(self, claim: ClaimRecord) -> str:
         """Return one sentence: how many parts hold, what the deciding one measured, what was claimed."""
+
+    def quantity(self, of: Quantity | Target) -> str:
+        """Return what is measured of a run, or how soon it reaches something."""
 
     def label(self, part: PartRecord) -> str:
         """Return what a part compares."""

@@ -59,6 +59,10 @@ class English:
         noted = f" ({capitalized(outcome)}.)" if outcome and part.replicates else ""
         return f"{told.finding}{told.behind}{told.claim}: {part.verdict}.{noted}"
 
+    def quantity(self, of: Quantity | Target) -> str:
+        """Return what is measured of a run, or how soon it reaches something."""
+        return f"updates until {target_words(of)}" if isinstance(of, Target) else quantity_words(of)
+
     def label(self, part: PartRecord) -> str:
         """Return what is compared."""
         where = f" ({self.where(part)})" if self.where(part) else ""
@@ -93,8 +97,8 @@ class English:
 
     def number(self, part: PartRecord) -> str:
         """Return what a part's number is."""
-        if part.quantity is None:
-            return part.kind.replace("_", " ")
+        if part.quantity is None:  # of settings, or without data
+            return _setting_share(part.details) if part.details else part.kind.replace("_", " ")
         told = NUMBERS.get(part.kind)
         return told(self, part.quantity, part.details) if told else quantity_words(part.quantity)
 
@@ -228,6 +232,11 @@ def _reach(_: English, __: Quantity, details: Details) -> str:
     if details["end"] == "none":
         return f"number of settings of {parameter_name(details['along'])} at which {learned}"
     return f"{details['end']} {parameter_name(details['along'])} at which {learned}"
+
+
+def _setting_share(details: Details) -> str:
+    setting, low, high = parameter_name(details["along"]), number(details["low"]), number(details["high"])
+    return f"share of choices of {setting} that lie between {low} and {high}, {details['count']} of {details['of']}"
 
 
 def _learning(english: English, quantity: Quantity, details: Details) -> str:

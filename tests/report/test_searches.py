@@ -1,7 +1,7 @@
 from chapter6.report.searches import (
+    DecidedOf,
     Phase,
     Tuned,
-    DecidedOf,
     decisions_view,
     edge_notes,
     search_settings,

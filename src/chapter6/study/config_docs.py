@@ -127,13 +127,21 @@ def readme() -> str:
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
 
+TAKEN = {  # in the place of a number
+    "type": "object",
+    "properties": {"from": {"type": "string"}, "times": {"type": "number"}},
+    "minProperties": 1,
+    "additionalProperties": False,
+}
+
+
 def schema() -> str:
     """Return config/schema.json: an experiment, its run settings optional wherever they may be split up."""
     experiment, run, stage, short = (_schema_of(cls) for cls in (spec.ExperimentSpec, Run, Stage, Perceptron))
     definitions = experiment.pop("$defs", {})
     for each in (run, stage, short):
-        definitions |= _with_kinds_left_out(each.pop("$defs", {}))
-    run, stage, short = (_with_kinds_left_out(each) for each in (run, stage, short))
+        definitions |= _as_written(each.pop("$defs", {}))
+    run, stage, short = (_as_written(each) for each in (run, stage, short))
     stage["properties"].pop("name")
     run["properties"] |= stage["properties"]
     run["properties"]["network"] = {"anyOf": [run["properties"]["network"], short | {"required": []}]}
@@ -142,19 +150,23 @@ def schema() -> str:
     run |= {"required": []}
     variant = json.loads(json.dumps(run))
     variant["properties"] |= {key: {} for key in OWN_KEYS}
-    experiment["$defs"] = definitions | {"Base": run, "Variant": variant}
+    experiment["$defs"] = definitions | {"Base": run, "Variant": variant, "Taken": TAKEN}
     experiment["properties"]["base"] = {"$ref": "#/$defs/Base"}
     return json.dumps(plain(experiment), indent=1) + "\n"
 
 
-def _with_kinds_left_out(schema: Any) -> Any:
-    """Return a schema in which a part of a run may lack its kind, which stands below it or is the default."""
+def _as_written(schema: Any) -> Any:
+    """Return a schema of a part of a run as its author writes it.
+
+    It may lack its kind, which stands below it or is the default, and its numbers may be taken or multiplied.
+    """
     if isinstance(schema, list):
-        return [_with_kinds_left_out(item) for item in schema]
+        return [_as_written(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _with_kinds_left_out(item) for key, item in schema.items() if key != "discriminator"}
-    return {"anyOf" if key == "oneOf" else key: item for key, item in kept.items()}
+    kept = {key: _as_written(item) for key, item in schema.items() if key != "discriminator"}
+    kept = {"anyOf" if key == "oneOf" else key: item for key, item in kept.items()}
+    return {"anyOf": [kept, {"$ref": "#/$defs/Taken"}]} if kept.get("type") in ("number", "integer") else kept
 
 
 def _schema_of(cls: Any) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 from chapter6.analysis.claims import judge_claim
 from chapter6.analysis.tables import times_table
+from chapter6.study.loading import load_study
 
 from .hand_made import tables
-from .own_claims import claims, judged, layers, loss, on_test
+from .own_claims import ROOT, claims, judged, layers, loss, on_test
 
 LARGE = "tanh_large_start"
 UPWARDS = [10.0**layer for layer in range(1, 11)]
@@ -107,6 +110,21 @@ def deep(selu, relu=0.1, mean=0.01, pooled=1.0):
 )
 def test_claim(claim, verdict, recorded):
     assert judged(claim, *recorded, spread=0.002 if claim[:3] in ("C46", "C70") else 0.02) == verdict
+
+
+def test_c69_counts_every_rate_that_the_study_tunes(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    study = load_study()
+    tuned = {
+        name: [variant.name for variant in experiment.variants.values() if variant.track != "book"]
+        for name, experiment in study.experiments.items()
+        if any(tuning.procedure.rate.key.endswith("learning_rate") for tuning in experiment.tunings.values())
+    }
+    [spec] = (each for each in study.experiments["A-recipe"].spec.claims if each.id == "C69")
+    assert set(spec.experiments) == set(tuned)
+    [check] = spec.claim.checks
+    every = [f"{name}/{variant}" for name, variants in tuned.items() for variant in variants]
+    assert [name for name in every if not any(fnmatchcase(name, pattern) for pattern in check.variants)] == []
 
 
 @pytest.mark.parametrize(("outside", "verdict"), [(2, "supported"), (3, "contradicted")])

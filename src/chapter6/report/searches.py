@@ -126,7 +126,7 @@ def _decided_row(decided: DecidedOf, words: Strings) -> tuple[str, ...]:
         text["choice"].format(name=decided.labels[name], count=count, of=chosen.total(), reason=text["reasons"][reason])
         for (name, reason), count in chosen.most_common()
     ]
-    scores = [f"{decided.labels[name]}: {_middle(own, text)}" for name, own in decided.record["scores"].items()]
+    scores = [f"{decided.labels[name]}: {_middle(own, words)}" for name, own in decided.record["scores"].items()]
     bound = next((key for key in ("at_least", "at_most") if decided.rule.get(key) is not None), "best")
     rule = text["rules"][bound].format(level=exact(decided.rule.get(bound)))
     return (term(decided.name, words), decided.by, rule, "; ".join(told), "; ".join(scores))
@@ -140,18 +140,18 @@ def some(names: Sequence[str]) -> str:
 def _tuned_row(tuned: Tuned, phases: Sequence[Phase], text: Strings, words: Strings) -> tuple[str, ...]:
     choice = tuned.choice
     tried = [[each for each in tuned.record["candidates"] if each["phase"] == phase.name] for phase in phases]
-    cells = ["; ".join(_tried(each, tuned.track, text) for each in candidates) or NOTHING for candidates in tried]
+    cells = ["; ".join(_tried(each, tuned.track, words) for each in candidates) or NOTHING for candidates in tried]
     chosen = [exact(value) for value in (choice["value"], choice["strength"]) if value is not None]
     verdict = words["settings"]["yes" if choice["at_edge"] else "no"] if choice["learned"] else text["unlearned"]
     return (tuned.label, term(tuned.track, words), exact(tuned.own), *cells, ", ".join(chosen), verdict)
 
 
-def _tried(candidate: Record, track: str, text: Strings) -> str:
+def _tried(candidate: Record, track: str, words: Strings) -> str:
     """Return the values of a candidate, and its score in the middle of all seeds."""
-    return f"{', '.join(map(exact, candidate['values']))}: {_middle(candidate['scores'][track], text)}"
+    return f"{', '.join(map(exact, candidate['values']))}: {_middle(candidate['scores'][track], words)}"
 
 
-def _middle(scores: Sequence[Sequence[float] | None], text: Strings) -> str:
+def _middle(scores: Sequence[Sequence[float] | None], words: Strings) -> str:
     """Return the median score, that of a run which diverged being infinite."""
     middle = median(inf if score is None else score[0] for score in scores)
-    return number(middle) if middle < inf else str(text["diverged"])
+    return number(middle) if middle < inf else str(words["tuning"]["diverged"])

@@ -67,10 +67,10 @@ class Judged:
         if not curve.steps.size or not np.isfinite(curve.readings).all():
             return None
         target = self.quantity
-        if isinstance(target, Quantity) or self.level is None:
+        if isinstance(target, Quantity):
             return (summarized(self.summary, curve),)
         first, last = target.first_step(curve), float(target.smoothed(curve).readings[-1])
-        return (min(first, updates + 1.0), abs(last - self.level) if first == inf else 0.0)
+        return (min(first, updates + 1.0), abs(last - target.level) if first == inf else 0.0)
 
     def middle(self, scores: Sequence[Score]) -> float | None:
         """Return the median over seeds; None where that is of one that diverged."""

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from chapter6.analysis.checks import Check
 from chapter6.analysis.claims import Claim, judge_claim
 from chapter6.analysis.comparisons import Comparison, deciding, judge_family
 from chapter6.analysis.samples import Sample
+from chapter6.metrics import Split
 from chapter6.records import ClaimRecord, Range
 from chapter6.registry import StudyError, build, plain
 from chapter6.study.loading import load_study
@@ -64,7 +66,7 @@ def test_the_study_s_claims_are_all_there():
 def test_every_claim_of_the_chapter_names_what_it_needs_and_says_what_is_missing(claim):
     for check in claim.checks:
         assert check.variants_named()
-        assert all(split in ("batch", "train", "validation", "test") for split, _ in check.metrics_named())
+        assert all(split in get_args(Split) for split, _ in check.metrics_named())
     for nothing in (tables(), {}):
         result = judge_claim(claim, "e", nothing)
         assert (result.verdict, result.estimate) == ("undecided", None)

@@ -43,6 +43,7 @@ rule page:
                 "words.py",
                 "metrics.py",
                 "terminal.py",
+                "study/decisions.py",
                 "study/resolution.py",
                 "study/scores.py",
                 "study/tunings.py",

@@ -15,7 +15,7 @@ from chapter6.analysis.samples import UNBOUNDED, Bounds, Sample, of_differences
 from chapter6.analysis.variant_data import Setting, VariantData, across, aligned, names, ranks
 from chapter6.intervals import Array, Direction
 from chapter6.quantities import Quantity, Target
-from chapter6.records import Range, Side
+from chapter6.records import Outcome, Range, Side
 from chapter6.registry import StudyError, plain
 
 Better = Literal["higher", "lower"]
@@ -182,6 +182,8 @@ class SettingShare(Check, key="setting_share"):
 
     def comparisons(self, data: VariantData) -> list[Comparison]:
         variants = data.expand(self.variants)
+        if missing := [variant for variant in variants if variant not in data.settings]:
+            return [replace(self.blank(), outcomes=tuple(Outcome("no_data", variant) for variant in missing))]
         inside = [self.low <= data.numeric_level(variant, self.along) <= self.high for variant in variants]
         return [
             Comparison(
